@@ -1,0 +1,69 @@
+"""Numbered migrations, applied in order, forward only, each in a transaction."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sqlite_utils import Database, Migrations
+
+from storage.errors import SchemaTooNew
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_NAME: Final = re.compile(r"^m\d{4}_[a-z0-9_]+$")
+
+
+def _modules() -> list[ModuleType]:
+    names = sorted(m.name for m in pkgutil.iter_modules(__path__) if _NAME.match(m.name))
+    return [importlib.import_module(f"{__name__}.{name}") for name in names]
+
+
+def migration_set() -> Migrations:
+    """Collect the numbered modules as one sqlite-utils migration set."""
+    migrations = Migrations("tocsin")
+    for module in _modules():
+        apply: Callable[[Database], None] = module.apply
+        migrations(name=module.__name__.rsplit(".", 1)[-1])(apply)
+    return migrations
+
+
+def pending(path: Path) -> list[str]:
+    """Name the migrations that the file at `path` still lacks.
+
+    Raises:
+        SchemaTooNew: the file has migrations that this release does not know.
+    """
+    migrations = migration_set()
+    db = Database(str(path))
+    try:
+        known = {m.__name__.rsplit(".", 1)[-1] for m in _modules()}
+        unknown = [m.name for m in migrations.applied(db) if m.name not in known]
+        if unknown:
+            raise SchemaTooNew(
+                f"The data folder was written by a newer Tocsin (it has {unknown[-1]}). "
+                "Start the release that wrote it, or restore an older backup."
+            )
+        return [m.name for m in migrations.pending(db)]
+    finally:
+        db.close()
+
+
+def migrate(path: Path) -> list[str]:
+    """Apply what is pending to the file at `path` and return the names applied."""
+    names = pending(path)
+    if not names:
+        return []
+    db = Database(str(path))
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        migration_set().apply(db)
+    finally:
+        db.close()
+    return names
