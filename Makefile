@@ -82,11 +82,11 @@ $(BIN)/python:
 
 # The project itself comes second and without dependencies: pip refuses to mix a local folder
 # with hashes. hatchling is in the lock, so the build fetches nothing unchecked either.
+INSTALL = $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/python -m pip install -q) --quiet
 define install
-$(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet) \
-  --require-hashes --requirement $(1)
-$(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet) \
-  --no-deps --no-build-isolation --editable .
+@echo 'Installing $(1) into $(VENV) (once) ...'
+@$(INSTALL) --require-hashes --requirement $(1)
+@$(INSTALL) --no-deps --no-build-isolation --editable .
 @touch $(2)
 endef
 
