@@ -1,0 +1,23 @@
+"""What the composition root hands to the API and to the designer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.timing.clock import Clock
+from storage.db import Database
+from storage.ids import Ids, RandomIds
+from storage.writer import Writer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The long-lived parts of one web process."""
+
+    database: Database
+    writer: Writer
+    clock: Clock
+    ids: Ids = field(default_factory=RandomIds)
+    settings: Any = None
+    hint: Any = None
