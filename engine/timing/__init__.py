@@ -1,0 +1,1 @@
+"""Everything that knows about time: clock, instants, durations, window rules, zones."""
