@@ -155,7 +155,7 @@ def test_hourly_rules_keep_the_order_of_instants_over_a_lost_day():
 
 
 def test_a_rule_for_the_lost_day_itself_fires_a_day_later():
-    rule = parse_window_rule({"frequency": "weekly", "days": ["fri"], "hours": 9})
+    rule = parse_window_rule({"frequency": "daily", "days": ["fri"], "hours": 9})
     # Saturday 08:00 in Apia: the Friday never came, its 09:00 is still ahead.
     at = next_match(rule, parse_instant("2011-12-30T18:00:00Z"), "Pacific/Apia")
     assert format_instant(at) == "2011-12-30T19:00:00Z"
