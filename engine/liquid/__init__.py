@@ -1,0 +1,1 @@
+"""Parse and render Liquid on plain data, within limits."""

@@ -1,0 +1,103 @@
+"""Keep values aside while the text around them is compiled.
+
+In e-mail, markdown belongs to the author and values are literal. So every value
+is written as a word of letters and digits, markdown is compiled, and the values
+are put in afterwards. The text with placeholders is the same for all recipients
+of a template, which also makes it a good cache key: the word therefore carries a
+random part per process, not per rendering. It never appears in any output, and
+nobody can write it into a value or a template beforehand.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import secrets
+from collections.abc import Callable
+from typing import Final
+
+from markupsafe import Markup
+
+from engine.liquid.urls import is_dangerous
+
+PREFIX: Final = f"lq{secrets.token_hex(8)}x"
+_WORD: Final = re.compile(rf"{PREFIX}(\d+)q")
+_HREF_WORD: Final = re.compile(rf"(\bhref\s*=\s*[\"']?\s*)?{PREFIX}(\d+)q", re.IGNORECASE)
+_ALONE: Final = re.compile(rf"<p>({PREFIX}(\d+)q)</p>")
+_BLOCK: Final = re.compile(r"\s*<(?:p|h[1-6]|ul|ol|table|div|blockquote|pre|hr)\b", re.IGNORECASE)
+
+
+class Captured(Markup):
+    """Hold captured output, with the form that still has placeholders in it.
+
+    Printed as it is, the placeholder form goes into the page, so markdown the
+    author captured is compiled and values in it stay literal.
+    """
+
+    __slots__ = ("with_placeholders",)
+    with_placeholders: str
+
+
+class Placeholders:
+    """Hold the values of one document until its text is compiled."""
+
+    __slots__ = ("_blocks", "_html", "_plain", "has_unsafe_link")
+
+    def __init__(self) -> None:
+        """Start without values."""
+        self._html: list[str] = []
+        self._plain: list[str | None] = []
+        self._blocks: set[int] = set()
+        self.has_unsafe_link = False
+
+    def keep(self, as_html: str, plain: str | None = None) -> str:
+        """Keep a value and return the word that stands for it.
+
+        `plain` is its text form; without it, it is derived from the HTML.
+        """
+        index = len(self._html)
+        self._html.append(as_html)
+        self._plain.append(plain)
+        if plain is None and _BLOCK.match(as_html):
+            self._blocks.add(index)
+        return f"{PREFIX}{index}q"
+
+    def fill(self, text: str) -> str:
+        """Return HTML with the kept values in place of their words."""
+        if PREFIX not in text:
+            return text
+        if self._blocks:
+            text = _ALONE.sub(self._without_paragraph, text)
+        return _HREF_WORD.sub(self._as_html, text)
+
+    def fill_captured(self, text: str) -> str:
+        """Return captured text with its values, links unchecked."""
+        return _WORD.sub(lambda match: self._at(int(match[1]), match[0]), text)
+
+    def fill_plain(self, text: str, convert: Callable[[str], str]) -> str:
+        """Return text with values in plain form; `convert` makes text of HTML."""
+
+        def plain(match: re.Match[str]) -> str:
+            index = int(match[1])
+            if index >= len(self._html):
+                return match[0]
+            kept = self._plain[index]
+            return convert(self._html[index]) if kept is None else kept
+
+        return _WORD.sub(plain, text) if PREFIX in text else text
+
+    def _at(self, index: int, word: str) -> str:
+        return self._html[index] if index < len(self._html) else word
+
+    def _without_paragraph(self, match: re.Match[str]) -> str:
+        return match[1] if int(match[2]) in self._blocks else match[0]
+
+    def _as_html(self, match: re.Match[str]) -> str:
+        value = self._at(int(match[2]), match[0])
+        link = match[1]
+        if link is None:
+            return value
+        if is_dangerous(html.unescape(value)):
+            self.has_unsafe_link = True
+            value = "#"
+        return f"{link}{value}"
