@@ -66,9 +66,7 @@ def encode_ksuid(now: datetime, tail: bytes) -> str:
     """
     seconds = int(now.timestamp())
     fraction = now.microsecond * 16  # 20 bits of microseconds, left-aligned in 24
-    raw = (
-        (seconds - _KSUID_EPOCH).to_bytes(4, "big") + fraction.to_bytes(3, "big") + tail[:13]
-    )
+    raw = (seconds - _KSUID_EPOCH).to_bytes(4, "big") + fraction.to_bytes(3, "big") + tail[:13]
     number = int.from_bytes(raw, "big")
     digits: list[str] = []
     for _ in range(_LENGTH):

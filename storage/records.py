@@ -288,6 +288,29 @@ class Outbound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewMessage:
+    """A message to store: the record, its rendered content and what a provider gets beside it."""
+
+    message: Message
+    content: JsonObject
+    overrides: JsonObject
+    snapshot: JsonObject
+    send: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageEvent:
+    """A committed fact about a message (engine E-155)."""
+
+    id: str
+    environment: str
+    message_id: str
+    event: str
+    data: JsonObject
+    inserted_at: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
     """An open batch: who holds it, when it closes, how much it has collected."""
 
@@ -295,6 +318,7 @@ class Window:
     environment: str
     workflow: str
     step_key: str
+    step_ref: str
     recipient: RecipientRef
     batch_key: str
     holder_run_id: str | None
@@ -304,3 +328,4 @@ class Window:
     generation: int
     count: int
     total: int
+    settings: JsonObject = field(default_factory=dict)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from storage.sql import Sql
+from storage.calls import CallVerbs
+from storage.logs import LogVerbs
+from storage.messages import MessageVerbs
+from storage.runs import RunVerbs
+from storage.timers import TimerVerbs
+from storage.triggers import TriggerVerbs
+from storage.windows import WindowVerbs
 
 
-class Tx(Sql):
+class Tx(TriggerVerbs, RunVerbs, WindowVerbs, TimerVerbs, MessageVerbs, CallVerbs, LogVerbs):
     """The verbs of the store, bound to one `BEGIN IMMEDIATE` of SQLite."""

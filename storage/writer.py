@@ -125,7 +125,7 @@ class GroupWriter:
         return True, value
 
 
-class _Undone(Exception):  # noqa: N818 - a carrier inside this module, never raised outward
+class _Undone(Exception):
     def __init__(self, cause: BaseException) -> None:
         super().__init__(str(cause))
         self.cause = cause

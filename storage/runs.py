@@ -1,0 +1,250 @@
+"""Store recipient runs: insert, claim with a lease, fence and write back."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from storage.records import JsonObject, RecipientRef, Run, RunPhase, RunStatus
+from storage.sql import (
+    Sql,
+    dumps,
+    from_micros,
+    loads,
+    marks,
+    maybe_instant,
+    maybe_micros,
+    to_micros,
+)
+
+COLUMNS: Final = (
+    "id, environment, trigger_id, workflow, version, collection, recipient, tenant, status, phase,"
+    " cursor, resume, state, attempt, error_count, wake_at, priority, lease_epoch, row_version,"
+    " inserted_at, updated_at"
+)
+_QUALIFIED: Final = ", ".join(f"runs.{name.strip()}" for name in COLUMNS.split(","))
+_UPDATE: Final = (
+    "UPDATE runs SET version = ?, status = ?, phase = ?, cursor = ?, resume = ?, state = ?,"
+    " attempt = ?, error_count = ?, wake_at = ?, ready_at = ?, lease_until = NULL,"
+    " row_version = row_version + 1, updated_at = ? WHERE id = ?"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunChange:
+    """What a pass makes of a run's row; fenced by the row version it was claimed at."""
+
+    run: Run
+    status: RunStatus
+    phase: RunPhase
+    cursor: str | None
+    resume: JsonObject | None
+    state: JsonObject
+    attempt: int
+    error_count: int
+    wake_at: datetime | None = None
+    version: int | None = None
+
+
+def run_from_row(row: Sequence[Any]) -> Run:
+    """Build the record from a row of `COLUMNS`."""
+    return Run(
+        id=row[0],
+        environment=row[1],
+        trigger_id=row[2],
+        workflow=row[3],
+        version=row[4],
+        recipient=RecipientRef(row[5], row[6]),
+        tenant=row[7],
+        status=RunStatus(row[8]),
+        phase=RunPhase(row[9]),
+        cursor=row[10],
+        resume=loads(row[11]) if row[11] is not None else None,
+        state=loads(row[12]),
+        attempt=row[13],
+        error_count=row[14],
+        wake_at=maybe_instant(row[15]),
+        priority=row[16],
+        lease_epoch=row[17],
+        row_version=row[18],
+        inserted_at=from_micros(row[19]),
+        updated_at=from_micros(row[20]),
+    )
+
+
+def get_run(sql: Sql, environment: str, run_id: str) -> Run | None:
+    """Return one run of an environment."""
+    row = sql.row(
+        f"SELECT {COLUMNS} FROM runs WHERE environment = ? AND id = ?", (environment, run_id)
+    )
+    return None if row is None else run_from_row(row)
+
+
+def partition_of(environment: str, recipient: RecipientRef) -> int:
+    """Place a recipient in one of 256 partitions (the key for scaling out)."""
+    return zlib.crc32(f"{environment}/{recipient.collection}/{recipient.id}".encode()) & 255
+
+
+class RunVerbs(Sql):
+    """Insert, claim, fence and update runs."""
+
+    def insert_runs(self, runs: Iterable[Run]) -> None:
+        """Store new runs that are ready; one that exists already is left alone (R-2)."""
+        self.many(
+            f"INSERT OR IGNORE INTO runs ({COLUMNS}, partition, ready_at, lease_until)"
+            f" VALUES ({marks(24)})",
+            [
+                (
+                    r.id, r.environment, r.trigger_id, r.workflow, r.version, r.recipient[0],
+                    r.recipient[1], r.tenant, r.status.value, r.phase.value, r.cursor, None,
+                    dumps(r.state), 0, 0, None, r.priority, 0, 0, to_micros(r.inserted_at),
+                    to_micros(r.updated_at), partition_of(r.environment, r.recipient),
+                    to_micros(r.inserted_at) if r.phase is RunPhase.READY else None, None,
+                )
+                for r in runs
+            ],
+        )  # fmt: skip
+
+    def _ready_groups(self) -> list[tuple[int, str, str]]:
+        """Walk the distinct (priority, environment, workflow) that have ready runs."""
+        groups: list[tuple[int, str, str]] = []
+        last: tuple[int, str, str] | None = None
+        while len(groups) < 64:
+            where = "" if last is None else " AND (priority, environment, workflow) > (?,?,?)"
+            row = self.row(
+                f"SELECT priority, environment, workflow FROM runs WHERE phase = 'ready'{where}"
+                " ORDER BY priority, environment, workflow LIMIT 1",
+                last or (),
+            )
+            if row is None:
+                break
+            last = (row[0], row[1], row[2])
+            groups.append(last)
+        return groups
+
+    def claim_runs(self, now: datetime, limit: int, lease: timedelta, epoch: int) -> list[Run]:
+        """Lease up to `limit` ready runs: urgent first, shared fairly between workflows.
+
+        A claimed run is invisible to other claimers until its lease ends, so a
+        crash delays it by at most `lease`.
+        """
+        groups = self._ready_groups()
+        found: list[Run] = []
+        while groups and len(found) < limit:
+            priority = groups[0][0]
+            level = [g for g in groups if g[0] == priority]
+            groups = [g for g in groups if g[0] != priority]
+            found.extend(self._claim_level(level, limit - len(found)))
+        until = to_micros(now + lease)
+        self.many(
+            "UPDATE runs SET phase = 'leased', status = 'processing', lease_epoch = ?,"
+            " lease_until = ?, row_version = row_version + 1 WHERE id = ?",
+            [(epoch, until, run.id) for run in found],
+        )
+        return [
+            replace(run, phase=RunPhase.LEASED, lease_epoch=epoch, row_version=run.row_version + 1)
+            for run in found
+        ]
+
+    def _claim_level(self, level: list[tuple[int, str, str]], limit: int) -> list[Run]:
+        """Take equal shares of each workflow, then fill up with whoever has more."""
+        taken: dict[str, Run] = {}
+        share = -(-limit // len(level))
+        for size in dict.fromkeys((share, limit)):
+            has_more = False
+            for group in level:
+                if len(taken) >= limit:
+                    return list(taken.values())
+                rows = self.rows(
+                    f"SELECT {COLUMNS} FROM runs WHERE phase = 'ready' AND priority = ?"
+                    " AND environment = ? AND workflow = ? ORDER BY ready_at LIMIT ?",
+                    (*group, size),
+                )
+                has_more = has_more or len(rows) == size
+                for row in rows:
+                    if len(taken) < limit:
+                        taken.setdefault(row[0], run_from_row(row))
+            if not has_more:
+                break
+        return list(taken.values())
+
+    def fenced(self, runs: Sequence[Run]) -> set[str]:
+        """Return the ids whose row is still exactly as this worker claimed it (R-6)."""
+        kept: set[str] = set()
+        for start in range(0, len(runs), 500):
+            part = {run.id: run for run in runs[start : start + 500]}
+            for id_, version, epoch in self.rows(
+                f"SELECT id, row_version, lease_epoch FROM runs WHERE id IN ({marks(len(part))})",
+                list(part),
+            ):
+                run = part[id_]
+                if run.row_version == version and run.lease_epoch == epoch:
+                    kept.add(id_)
+        return kept
+
+    def update_runs(self, changes: Sequence[RunChange], now: datetime) -> None:
+        """Write back what the passes decided; the caller has fenced the runs."""
+        at = to_micros(now)
+        self.many(
+            _UPDATE,
+            [
+                (
+                    c.version if c.version is not None else c.run.version, c.status.value,
+                    c.phase.value, c.cursor, dumps(c.resume) if c.resume is not None else None,
+                    dumps(c.state), c.attempt, c.error_count, maybe_micros(c.wake_at),
+                    at if c.phase is RunPhase.READY else None, at, c.run.id,
+                )
+                for c in changes
+            ],
+        )  # fmt: skip
+
+    def runs_by_id(self, ids: Sequence[str]) -> dict[str, Run]:
+        """Return the runs with these ids, whatever they are doing."""
+        found: dict[str, Run] = {}
+        for start in range(0, len(ids), 500):
+            part = list(ids[start : start + 500])
+            for row in self.rows(
+                f"SELECT {COLUMNS} FROM runs WHERE id IN ({marks(len(part))})", part
+            ):
+                found[row[0]] = run_from_row(row)
+        return found
+
+    def free_leases(self, now: datetime, epoch: int) -> int:
+        """Make runs ready again whose lease ended or whose worker's epoch is over."""
+        at = to_micros(now)
+        return self.run(
+            "UPDATE runs SET phase = 'ready', ready_at = ?, lease_until = NULL,"
+            " row_version = row_version + 1 WHERE phase = 'leased'"
+            " AND (lease_until < ? OR lease_epoch < ?)",
+            (at, at, epoch),
+        )
+
+    def open_epoch(self, now: datetime, pid: int) -> int:
+        """Start an executor's epoch; leases of older ones can then be freed."""
+        self.run("INSERT INTO epochs (started_at, pid) VALUES (?, ?)", (to_micros(now), pid))
+        return int(self.value("SELECT max(id) FROM epochs"))
+
+    def ready_count(self, limit: int = 256) -> int:
+        """Count ready runs up to `limit`, for the adaptive claim size."""
+        return int(
+            self.value(
+                "SELECT count(*) FROM (SELECT 1 FROM runs WHERE phase = 'ready' LIMIT ?)", (limit,)
+            )
+        )
+
+    def cancellable_runs(
+        self, environment: str, workflow: str, key: str, recipients: Sequence[RecipientRef] | None
+    ) -> list[Run]:
+        """Return runs of a cancellation key that have not ended (engine E-177)."""
+        rows = self.rows(
+            f"SELECT {_QUALIFIED} FROM triggers"
+            " JOIN runs ON runs.trigger_id = triggers.id WHERE triggers.environment = ?"
+            " AND triggers.workflow = ? AND triggers.cancellation_key = ?",
+            (environment, workflow, key),
+        )
+        runs = [run_from_row(row) for row in rows]
+        wanted = None if recipients is None else set(recipients)
+        return [run for run in runs if wanted is None or run.recipient in wanted]
