@@ -1,0 +1,265 @@
+"""Send a batch: build, carry, classify; every message gets exactly one result.
+
+What stays in the process is answered without a task. The rest runs at once,
+at most so many per channel, so that a provider that hangs holds up nothing
+but its own messages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+import structlog
+
+from engine.errors import InvalidInput
+from engine.net.exchange import (
+    HttpAnswer,
+    HttpRequest,
+    NetFailure,
+    SmtpAnswer,
+    SmtpMail,
+    Transport,
+)
+from engine.net.log import Masker, exchange_log
+from engine.providers.base import (
+    PROVIDERS,
+    Bounced,
+    LocalDelivery,
+    Provider,
+    ProviderConfig,
+    Rejected,
+    Retryable,
+    SendResult,
+    parse_config,
+    secret_values,
+)
+from engine.timing.clock import SystemClock
+from storage.records import Outbound
+
+PER_CHANNEL: Final = 20
+
+Settings = Mapping[str, Any] | ProviderConfig
+Sent = tuple[int, SendResult]
+
+log = structlog.get_logger(__name__)
+
+
+class ChannelLimits:
+    """Bound the sends in flight per channel; share one among all batches of a process."""
+
+    def __init__(self, per_channel: int = PER_CHANNEL) -> None:
+        self._per_channel = per_channel
+        self._slots: dict[str, asyncio.Semaphore] = {}
+        self._busy: dict[str, int] = {}
+
+    def slot(self, channel_id: str) -> AbstractAsyncContextManager[None]:
+        """Wait for a place in the channel and hold it."""
+        return self._slots.setdefault(channel_id, asyncio.Semaphore(self._per_channel))
+
+    def enter(self, channel_id: str) -> None:
+        """Count a message that waits for its place, or holds it."""
+        self._busy[channel_id] = self._busy.get(channel_id, 0) + 1
+
+    def leave(self, channel_id: str) -> None:
+        """Count it off again."""
+        self._busy[channel_id] -= 1
+        if not self._busy[channel_id]:
+            del self._busy[channel_id]
+
+    def full_channels(self) -> frozenset[str]:
+        """Name the channels that have all places taken: claim nothing more for them."""
+        return frozenset(key for key, n in self._busy.items() if n >= self._per_channel)
+
+
+async def send_all(
+    batch: Sequence[Outbound],
+    configs: Mapping[str, Settings],
+    transport: Transport,
+    *,
+    allow_private: bool = False,
+    limits: ChannelLimits | None = None,
+    secrets: Sequence[str] = (),
+    now: Callable[[], datetime] | None = None,
+) -> list[SendResult]:
+    """Send the batch and give the results in its order, when the last one is in."""
+    results: list[SendResult | None] = [None] * len(batch)
+    async for part in send_each(
+        batch,
+        configs,
+        transport,
+        allow_private=allow_private,
+        limits=limits,
+        secrets=secrets,
+        now=now,
+    ):
+        for index, result in part:
+            results[index] = result
+    return [result for result in results if result is not None]
+
+
+async def send_each(
+    batch: Sequence[Outbound],
+    configs: Mapping[str, Settings],
+    transport: Transport,
+    *,
+    allow_private: bool = False,
+    limits: ChannelLimits | None = None,
+    secrets: Sequence[str] = (),
+    now: Callable[[], datetime] | None = None,
+) -> AsyncIterator[list[Sent]]:
+    """Give `(index, result)` pairs as they come in, local ones first.
+
+    `configs` maps channel ids to settings, `secrets` are further values to
+    mask in logs, `now` stamps signatures (default: the machine's clock, which
+    receivers compare with their own). Closing the iterator cancels the rest.
+    """
+    sender = _Sender(
+        transport, configs, allow_private, limits or ChannelLimits(), secrets, now or _wall
+    )
+    local: list[Sent] = []
+    remote: list[tuple[int, _Prepared]] = []
+    for index, outbound in enumerate(batch):
+        prepared = sender.prepare(outbound)
+        if isinstance(prepared, _Prepared):
+            remote.append((index, prepared))
+        else:
+            local.append((index, prepared))
+    if local:
+        yield local
+    done: asyncio.Queue[Sent] = asyncio.Queue()
+    tasks = [asyncio.create_task(_report(sender, index, item, done)) for index, item in remote]
+    try:
+        waiting = len(tasks)
+        while waiting:
+            part = [await done.get()]
+            while not done.empty():
+                part.append(done.get_nowait())
+            waiting -= len(part)
+            yield part
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Prepared:
+    """A message that has to leave the process, with what is needed to send it."""
+
+    __slots__ = ("config", "outbound", "provider", "sendable")
+
+    def __init__(
+        self,
+        outbound: Outbound,
+        provider: Provider[Any],
+        config: ProviderConfig,
+        sendable: HttpRequest | SmtpMail,
+    ) -> None:
+        self.outbound = outbound
+        self.provider = provider
+        self.config = config
+        self.sendable = sendable
+
+
+class _Sender:
+    """One batch's settings, parsed once per channel."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        configs: Mapping[str, Settings],
+        allow_private: bool,
+        limits: ChannelLimits,
+        secrets: Sequence[str],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._transport = transport
+        self._configs = configs
+        self._allow_private = allow_private
+        self.limits = limits
+        self._secrets = tuple(secrets)
+        self._now = now
+        self._parsed: dict[tuple[str, str], tuple[Provider[Any], ProviderConfig] | Rejected] = {}
+
+    def prepare(self, outbound: Outbound) -> _Prepared | SendResult:
+        """Build the request, or give the result where none is needed."""
+        key = (outbound.channel_id, outbound.provider)
+        way = self._parsed.get(key)
+        if way is None:
+            way = self._parsed[key] = self._resolve(outbound)
+        if isinstance(way, Rejected):
+            return way
+        provider, config = way
+        try:
+            sendable = provider.build(outbound, config)
+            if isinstance(sendable, LocalDelivery):
+                return provider.classify(sendable)
+        except Exception as error:  # one broken message must not take the batch with it
+            log.warning("provider.build_failed", provider=provider.id, error=type(error).__name__)
+            return Rejected(f"the message could not be built: {type(error).__name__}")
+        if isinstance(sendable, Rejected):
+            return sendable
+        return _Prepared(outbound, provider, config, sendable)
+
+    def _resolve(self, outbound: Outbound) -> tuple[Provider[Any], ProviderConfig] | Rejected:
+        """Find the provider and read the channel's settings."""
+        provider = PROVIDERS.get(outbound.provider)
+        if provider is None:
+            return Rejected(f"no provider is called {outbound.provider!r}")
+        if outbound.channel_type not in provider.channel_types:
+            return Rejected(f"{provider.title} does not send on {outbound.channel_type} channels")
+        settings = self._configs.get(outbound.channel_id, {})
+        if isinstance(settings, provider.Config):
+            return provider, settings
+        if isinstance(settings, ProviderConfig):
+            return Rejected(f"the settings are not those of provider {provider.id}")
+        try:
+            return provider, parse_config(provider, settings)
+        except InvalidInput as error:
+            return Rejected(str(error))
+
+    async def send(self, item: _Prepared) -> SendResult:
+        """Send one message within its channel's bound; never raise but for cancellation."""
+        channel = item.outbound.channel_id
+        self.limits.enter(channel)
+        try:
+            async with self.limits.slot(channel):
+                return await self._exchange(item)
+        except Exception as error:  # whatever breaks here may hold next time (engine E-117)
+            log.warning("provider.send_failed", provider=item.provider.id, error=repr(error)[:200])
+            return Retryable(f"internal error while sending: {type(error).__name__}")
+        finally:
+            self.limits.leave(channel)
+
+    async def _exchange(self, item: _Prepared) -> SendResult:
+        """Carry the request and read its answer."""
+        request = item.sendable
+        answer: HttpAnswer | SmtpAnswer | NetFailure
+        if isinstance(request, SmtpMail):
+            answer = await self._transport.mail(request)
+        else:
+            request = item.provider.stamp(request, item.config, self._now())
+            answer = await self._transport.send(request, allow_private=self._allow_private)
+        result = item.provider.classify(answer)
+        secrets = (*secret_values(item.config), *self._secrets)
+        return _with_log(
+            result, exchange_log(item.provider.title, request, answer, secrets), Masker(secrets)
+        )
+
+
+def _with_log(result: SendResult, entry: dict[str, Any], masker: Masker) -> SendResult:
+    """Attach the log, and mask the reason too: providers like to echo credentials."""
+    if isinstance(result, Retryable | Rejected | Bounced):
+        return replace(result, log=entry, reason=masker.text(result.reason))
+    return replace(result, log=entry)
+
+
+async def _report(sender: _Sender, index: int, item: _Prepared, done: asyncio.Queue[Sent]) -> None:
+    done.put_nowait((index, await sender.send(item)))
+
+
+_wall: Final = SystemClock().now
