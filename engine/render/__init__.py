@@ -1,0 +1,1 @@
+"""Render the templates of steps, in this process or in one that may be killed."""
