@@ -61,7 +61,8 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn a skipped browser test into a failed one where a browser is required."""
     report = yield
-    if report.skipped and item.get_closest_marker("browser") and is_browser_required():
+    did_not_run = report.skipped and not hasattr(report, "wasxfail")
+    if did_not_run and item.get_closest_marker("browser") and is_browser_required():
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = "failed"
         report.longrepr = f"TOCSIN_REQUIRE_BROWSER is set, but the test did not run: {reason}"
