@@ -132,12 +132,13 @@ class Enter:
 
     Decided inside the transaction by `engine.steps.batch.decide`, since the
     window is shared with other runs. `closes_at` is what a window opened now
-    would close at; `limit_at` bounds a sliding one.
+    would close at (None: the dynamic value did not resolve, `error` says why);
+    `limit_at` is the furthest a sliding window opened now may be moved to.
     """
 
     key: str
-    closes_at: datetime
-    limit_at_seconds: float | None
+    closes_at: datetime | None
+    limit_at: datetime | None
     sliding: bool
     max_items: int | None
     order: str
@@ -156,9 +157,7 @@ class Gate:
     limit: int
 
 
-Outcome = (
-    Continue | Jump | Sleep | Skip | Halt | Fail | Need | Call | Produce | Enter | Gate
-)
+Outcome = Continue | Jump | Sleep | Skip | Halt | Fail | Need | Call | Produce | Enter | Gate
 
 
 # ---------------------------------------------------------------- context
@@ -182,7 +181,8 @@ class StepContext:
     `scope` holds the namespaces of engine E-40 (with the keys of `data` at
     root). `rendered` is the answer to this step's last `Need`, `render_error`
     its failure. `resume` says what woke the run inside this step, None on
-    first entry. `attempt` counts tries of this step from 1.
+    first entry. `attempt` counts tries of this step from 1. `conditions` is
+    the `engine.conditions` scope for steps that evaluate conditions themselves.
     """
 
     ref: str
@@ -195,6 +195,7 @@ class StepContext:
     channel_data: Mapping[str, JsonObject]
     tenant_channel_data: Mapping[str, JsonObject]
     zone: str
+    conditions: Any = None
     attempt: int = 1
     resume: JsonObject | None = None
     rendered: JsonObject | None = None
