@@ -54,6 +54,8 @@ CREATE TABLE workflow_versions (environment TEXT NOT NULL, key TEXT NOT NULL, nu
   message TEXT NOT NULL, inserted_at INTEGER NOT NULL, PRIMARY KEY (environment, key, number));
 CREATE TABLE resources (environment TEXT NOT NULL, type TEXT NOT NULL, key TEXT NOT NULL, content TEXT NOT NULL,
   content_hash TEXT NOT NULL, updated_at INTEGER NOT NULL, PRIMARY KEY (environment, type, key)) WITHOUT ROWID;
+CREATE TABLE project_files (environment TEXT NOT NULL, folder TEXT NOT NULL, key TEXT NOT NULL,
+  path TEXT NOT NULL, content BLOB NOT NULL, PRIMARY KEY (environment, folder, key, path));
 """
 
 _PEOPLE: Final = """
