@@ -14,6 +14,7 @@ import html
 import re
 import secrets
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from markupsafe import Markup
@@ -22,7 +23,7 @@ from engine.liquid.urls import is_dangerous
 
 PREFIX: Final = f"lq{secrets.token_hex(8)}x"
 _WORD: Final = re.compile(rf"{PREFIX}(\d+)q")
-_HREF_WORD: Final = re.compile(rf"(\bhref\s*=\s*[\"']?\s*)?{PREFIX}(\d+)q", re.IGNORECASE)
+_HREF: Final = re.compile(r"""\bhref\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]+)""", re.IGNORECASE)
 _ALONE: Final = re.compile(rf"<p>({PREFIX}(\d+)q)</p>")
 _BLOCK: Final = re.compile(r"\s*<(?:p|h[1-6]|ul|ol|table|div|blockquote|pre|hr)\b", re.IGNORECASE)
 
@@ -63,16 +64,23 @@ class Placeholders:
         return f"{PREFIX}{index}q"
 
     def fill(self, text: str) -> str:
-        """Return HTML with the kept values in place of their words."""
+        """Return HTML with the kept values in place of their words.
+
+        A link target that turns out to run a script becomes `#`.
+        """
         if PREFIX not in text:
             return text
         if self._blocks:
             text = _ALONE.sub(self._without_paragraph, text)
-        return _HREF_WORD.sub(self._as_html, text)
+        for target in _open_targets(text):
+            if is_dangerous(html.unescape(self._filled(target.strip("\"'")))):
+                self.has_unsafe_link = True
+                text = text.replace(target, '"#"')
+        return self._filled(text)
 
     def fill_captured(self, text: str) -> str:
         """Return captured text with its values, links unchecked."""
-        return _WORD.sub(lambda match: self._at(int(match[1]), match[0]), text)
+        return self._filled(text)
 
     def fill_plain(self, text: str, convert: Callable[[str], str]) -> str:
         """Return text with values in plain form; `convert` makes text of HTML."""
@@ -86,18 +94,26 @@ class Placeholders:
 
         return _WORD.sub(plain, text) if PREFIX in text else text
 
-    def _at(self, index: int, word: str) -> str:
-        return self._html[index] if index < len(self._html) else word
+    def _filled(self, text: str) -> str:
+        first, *rest = text.split(PREFIX)
+        parts = [first]
+        for part in rest:
+            number, _, after = part.partition("q")
+            index = int(number) if number.isdecimal() else -1
+            if 0 <= index < len(self._html):
+                parts += (self._html[index], after)
+            else:
+                parts.append(part)
+        return "".join(parts)
 
     def _without_paragraph(self, match: re.Match[str]) -> str:
         return match[1] if int(match[2]) in self._blocks else match[0]
 
-    def _as_html(self, match: re.Match[str]) -> str:
-        value = self._at(int(match[2]), match[0])
-        link = match[1]
-        if link is None:
-            return value
-        if is_dangerous(html.unescape(value)):
-            self.has_unsafe_link = True
-            value = "#"
-        return f"{link}{value}"
+
+@lru_cache(maxsize=256)
+def _open_targets(text: str) -> tuple[str, ...]:
+    """Return the link targets whose scheme depends on a value, quotes included."""
+    targets = {match[1] for match in _HREF.finditer(text) if PREFIX in match[1]}
+    return tuple(
+        target for target in targets if not set(target[: target.index(PREFIX)]) & set("/?#")
+    )

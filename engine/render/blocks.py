@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from markupsafe import escape
@@ -53,8 +54,7 @@ class BlockRenderer:
     def markdown(self, source: object, field: str) -> str:
         """Return compiled markdown, with values still kept aside."""
         if isinstance(source, str):
-            # An indented tag would turn what it prints into a code block.
-            source = _TAG_LINE.sub("", source)
+            source = _outdented(source)
         return compiled(self.html(source, field))
 
     def html(self, source: object, field: str) -> str:
@@ -189,6 +189,12 @@ _BLOCKS: Final[dict[str, Callable[[BlockRenderer, Block, str], str]]] = {
     "image": BlockRenderer._image,
     "button_set": BlockRenderer._button_set,
 }
+
+
+@lru_cache(maxsize=256)
+def _outdented(source: str) -> str:
+    # An indented tag would turn what it prints into a code block.
+    return _TAG_LINE.sub("", source)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

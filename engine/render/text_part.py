@@ -110,6 +110,8 @@ class _Writer(HTMLParser):
         elif tag in ("blockquote", "li"):
             del self._prefixes[-1:]
             self._marker = ""
+            if self._has_gap and self._lines:
+                self._lines[-1] = "".join(self._prefixes).rstrip()
 
     def _add(self, data: str) -> None:
         if self._verbatim:
