@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -26,6 +25,7 @@ from engine.net.exchange import (
     Transport,
 )
 from engine.net.log import Masker, exchange_log
+from engine.net.slots import Slots
 from engine.providers.base import (
     PROVIDERS,
     Bounced,
@@ -49,40 +49,13 @@ Sent = tuple[int, SendResult]
 log = structlog.get_logger(__name__)
 
 
-class ChannelLimits:
-    """Bound the sends in flight per channel; share one among all batches of a process."""
-
-    def __init__(self, per_channel: int = PER_CHANNEL) -> None:
-        self._per_channel = per_channel
-        self._slots: dict[str, asyncio.Semaphore] = {}
-        self._busy: dict[str, int] = {}
-
-    def slot(self, channel_id: str) -> AbstractAsyncContextManager[None]:
-        """Wait for a place in the channel and hold it."""
-        return self._slots.setdefault(channel_id, asyncio.Semaphore(self._per_channel))
-
-    def enter(self, channel_id: str) -> None:
-        """Count a message that waits for its place, or holds it."""
-        self._busy[channel_id] = self._busy.get(channel_id, 0) + 1
-
-    def leave(self, channel_id: str) -> None:
-        """Count it off again."""
-        self._busy[channel_id] -= 1
-        if not self._busy[channel_id]:
-            del self._busy[channel_id]
-
-    def full_channels(self) -> frozenset[str]:
-        """Name the channels that have all places taken: claim nothing more for them."""
-        return frozenset(key for key, n in self._busy.items() if n >= self._per_channel)
-
-
 async def send_all(
     batch: Sequence[Outbound],
     configs: Mapping[str, Settings],
     transport: Transport,
     *,
     allow_private: bool = False,
-    limits: ChannelLimits | None = None,
+    limits: Slots | None = None,
     secrets: Sequence[str] = (),
     now: Callable[[], datetime] | None = None,
 ) -> list[SendResult]:
@@ -108,18 +81,20 @@ async def send_each(
     transport: Transport,
     *,
     allow_private: bool = False,
-    limits: ChannelLimits | None = None,
+    limits: Slots | None = None,
     secrets: Sequence[str] = (),
     now: Callable[[], datetime] | None = None,
 ) -> AsyncIterator[list[Sent]]:
     """Give `(index, result)` pairs as they come in, local ones first.
 
-    `configs` maps channel ids to settings, `secrets` are further values to
-    mask in logs, `now` stamps signatures (default: the machine's clock, which
+    `configs` maps channel ids to settings, `limits` bounds the sends in flight
+    per channel and is to be shared by all batches of a process (its `full()`
+    names the channels to claim nothing more for), `secrets` are further values
+    to mask in logs, `now` stamps signatures (default: the machine's clock, which
     receivers compare with their own). Closing the iterator cancels the rest.
     """
     sender = _Sender(
-        transport, configs, allow_private, limits or ChannelLimits(), secrets, now or _wall
+        transport, configs, allow_private, limits or Slots(PER_CHANNEL), secrets, now or _wall
     )
     local: list[Sent] = []
     remote: list[tuple[int, _Prepared]] = []
@@ -173,14 +148,14 @@ class _Sender:
         transport: Transport,
         configs: Mapping[str, Settings],
         allow_private: bool,
-        limits: ChannelLimits,
+        limits: Slots,
         secrets: Sequence[str],
         now: Callable[[], datetime],
     ) -> None:
         self._transport = transport
         self._configs = configs
         self._allow_private = allow_private
-        self.limits = limits
+        self._limits = limits
         self._secrets = tuple(secrets)
         self._now = now
         self._parsed: dict[tuple[str, str], tuple[Provider[Any], ProviderConfig] | Rejected] = {}
@@ -224,16 +199,12 @@ class _Sender:
 
     async def send(self, item: _Prepared) -> SendResult:
         """Send one message within its channel's bound; never raise but for cancellation."""
-        channel = item.outbound.channel_id
-        self.limits.enter(channel)
         try:
-            async with self.limits.slot(channel):
+            async with self._limits.hold(item.outbound.channel_id):
                 return await self._exchange(item)
         except Exception as error:  # whatever breaks here may hold next time (engine E-117)
             log.warning("provider.send_failed", provider=item.provider.id, error=repr(error)[:200])
             return Retryable(f"internal error while sending: {type(error).__name__}")
-        finally:
-            self.limits.leave(channel)
 
     async def _exchange(self, item: _Prepared) -> SendResult:
         """Carry the request and read its answer."""

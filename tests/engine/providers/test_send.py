@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from engine.net.exchange import HttpAnswer, HttpRequest, NetFailure, SmtpAnswer, SmtpMail
+from engine.net.slots import Slots
 from engine.providers.base import (
     PROVIDERS,
     Accepted,
@@ -23,7 +24,7 @@ from engine.providers.base import (
     discover_providers,
     secret,
 )
-from engine.providers.send import ChannelLimits, send_all, send_each
+from engine.providers.send import send_all, send_each
 from storage.records import Outbound, RecipientRef
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -94,9 +95,7 @@ class FakeTransport:
         self.hang: str | None = None
         self.flying = self.peak = 0
 
-    async def send(
-        self, request: HttpRequest, *, timeout: float | None = None, allow_private: bool = False
-    ) -> HttpAnswer | NetFailure:
+    async def send(self, request: HttpRequest, **options: Any) -> HttpAnswer | NetFailure:
         self.seen.append(request)
         self.flying += 1
         self.peak = max(self.peak, self.flying)
@@ -136,15 +135,15 @@ async def test_no_more_than_twenty_sends_of_a_channel_are_in_flight(probe: Probe
 
 
 async def test_a_bound_is_shared_by_the_batches_of_a_process(probe: Probe) -> None:
-    transport, limits = FakeTransport(), ChannelLimits(3)
+    transport, limits = FakeTransport(), Slots(3)
     batches = [[outbound(n) for n in range(5)] for _ in range(4)]
     await asyncio.gather(*(send_all(batch, {}, transport, limits=limits) for batch in batches))
     assert transport.peak == 3
-    assert limits.full_channels() == frozenset()
+    assert limits.full() == frozenset()
 
 
 async def test_a_hanging_channel_delays_only_its_own_messages(probe: Probe) -> None:
-    transport, limits = FakeTransport(), ChannelLimits(2)
+    transport, limits = FakeTransport(), Slots(2)
     transport.hang = "stuck"
     batch = [outbound(n, channel="stuck" if n % 2 else "fine") for n in range(20)]
     stream = send_each(batch, {}, transport, limits=limits)
@@ -154,9 +153,9 @@ async def test_a_hanging_channel_delays_only_its_own_messages(probe: Probe) -> N
         if len(seen) == 10:
             break
     assert seen == set(range(0, 20, 2))
-    assert limits.full_channels() == {"stuck"}
+    assert limits.full() == {"stuck"}
     await stream.aclose()
-    assert limits.full_channels() == frozenset()
+    assert limits.full() == frozenset()
     assert transport.flying == 0
 
 
