@@ -28,6 +28,7 @@ PORTS: Final = {"http": 80, "https": 443}
 
 _UNSAFE: Final = re.compile(r"[\x00-\x20\x7f-\x9f\\\u2028\u2029\ufeff]")
 _NAME: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
+_CREDENTIALS: Final = re.compile(r"[^/?#]*//[^/?#]*@")
 _NUMBER: Final = re.compile(r"([0-9]+|0x[0-9a-f]*)")
 
 
@@ -111,10 +112,10 @@ def read_url(url: str) -> httpx.URL:
         raise RefusedUrl("the URL is malformed: expected https://host/path") from None
     if parsed.scheme not in PORTS:
         raise RefusedUrl("the URL must start with https:// or http://")
-    if parsed.userinfo or "@" in parsed.netloc.decode("ascii"):
+    if _CREDENTIALS.match(url):
         raise RefusedUrl("the URL holds credentials: send them in a header")
-    if parsed.port == 0:
-        raise RefusedUrl("the URL names port 0")
+    if parsed.port is not None and not 0 < parsed.port < 65536:
+        raise RefusedUrl(f"the URL names port {parsed.port}: expected 1 to 65535")
     host = parsed.raw_host.decode("ascii")
     if host.endswith(".") and not host.endswith(".."):
         host = host[:-1]
