@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterable
 
 import networkx as nx
 from pydantic import ValidationError
 
-from engine.conditions.model import parse_group
-from engine.errors import DefinitionError
-from engine.workflow.definition import steps_of, walk, without
+from engine.conditions.model import needs_statuses, parse_group
+from engine.errors import ConditionError, DefinitionError
 from engine.workflow.graph import END as END_NODE
 from engine.workflow.graph import TRIGGER, after, cases, chain, is_terminating, to_graph
 from engine.workflow.kinds import STEPS, Step, kind_of
 from engine.workflow.plan import END, Plan, PlanStep
 from storage.records import JsonObject, WorkflowVersion
-
-_STATUSES: Final = ("status", "delivery_status", "engagement_status")
 
 
 def compile_plan(version: WorkflowVersion) -> Plan:
@@ -31,6 +27,7 @@ def compile_plan(version: WorkflowVersion) -> Plan:
     definition = version.definition
     graph = to_graph(definition)
     table = _Table(graph)
+    steps = tuple(table.row(ref) for ref in table.order)
     return Plan(
         environment=version.environment,
         key=version.key,
@@ -40,22 +37,17 @@ def compile_plan(version: WorkflowVersion) -> Plan:
         categories=tuple(definition.get("categories") or ()),
         settings=dict(definition.get("settings") or {}),
         trigger_frequency=definition.get("trigger_frequency") or "every_trigger",
-        conditions=_group(definition.get("conditions")),
-        steps=tuple(table.row(ref) for ref in table.order),
+        conditions=parse_group(definition.get("conditions")),
+        steps=steps,
         index_by_ref=dict(table.index),
         first=table.landing(TRIGGER),
-        needs_statuses=needs_statuses(definition),
+        needs_statuses=any(
+            needs_statuses(group)
+            for row in steps
+            for group in (row.conditions, *row.arm_conditions)
+        ),
         data_schema=definition.get("trigger_data_json_schema"),
     )
-
-
-def needs_statuses(definition: Mapping[str, Any]) -> bool:
-    """Tell whether any condition asks how far an earlier message of the run got."""
-    groups = [definition.get("conditions")]
-    for place in walk(steps_of(definition)):
-        groups.append(place.step.get("conditions"))
-        groups += [arm.get("conditions") for arm in place.step.get("branches") or ()]
-    return any(_asks_status(variable) for variable in _variables(groups))
 
 
 class PlanCache:
@@ -129,55 +121,43 @@ class _Table:
         return self.landing(next(iter(self.graph.predecessors(case))))
 
     def row(self, ref: str) -> PlanStep:
+        """Build the table's row of one step.
+
+        Raises:
+            DefinitionError: the step cannot be executed; the message names it.
+        """
+        try:
+            return self._row(ref)
+        except ConditionError as error:
+            raise DefinitionError(f"Step {ref}: {error.message}.", error.problems) from error
+
+    def _row(self, ref: str) -> PlanStep:
         wire: JsonObject = self.graph.nodes[ref]["step"]
-        step = _parse(ref, wire, self.graph.nodes[ref].get("arms"), self._wire_arms(ref))
-        conditions = wire.get("conditions") if step.accepts_conditions else None
         arms = self._arms(ref)
-        data = [self.graph.nodes[arm]["case"] for arm in arms]
+        cases = [self.graph.nodes[arm]["case"] for arm in arms]
+        step = _parse(ref, wire, self.graph.nodes[ref].get("arms"), cases)
         return PlanStep(
             index=self.index[ref],
             ref=ref,
             kind=kind_of(wire),
             step=step,
             next=self.landing(ref),
-            conditions=_group(conditions),
+            conditions=parse_group(wire.get("conditions")) if step.accepts_conditions else None,
             arms=tuple(self.landing(arm) for arm in arms),
-            arm_conditions=tuple(_group(case.get("conditions")) for case in data),
-            arm_names=tuple(str(case.get("name") or "") for case in data),
+            arm_conditions=tuple(parse_group(case.get("conditions")) for case in cases),
+            arm_names=tuple(str(case.get("name") or "") for case in cases),
         )
-
-    def _wire_arms(self, ref: str) -> list[JsonObject]:
-        return [self.graph.nodes[arm]["case"] for arm in self._arms(ref)]
 
 
 def _parse(ref: str, wire: JsonObject, key: str | None, arms: Iterable[JsonObject]) -> Step:
     kind = STEPS.get(kind_of(wire))
     if kind is None:
         raise DefinitionError(f"Step {ref}: there is no step type {kind_of(wire)!r}.")
-    # Containers see their arms (names, percentages) without the steps inside.
-    definition = {**wire, key: [without(arm, "steps") for arm in arms]} if key else wire
+    # A container sees its arms (names, conditions, percentages) without the steps inside.
+    definition = {**wire, key: list(arms)} if key else wire
     try:
         return kind.parse(ref, definition)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise DefinitionError(f"Step {ref}, {where}: {first['msg']}.") from error
-
-
-def _group(conditions: Any) -> Any:
-    return parse_group(conditions) if conditions else None
-
-
-def _variables(value: Any) -> Iterable[str]:
-    if isinstance(value, list):
-        for item in value:
-            yield from _variables(item)
-    elif isinstance(value, dict):
-        yield str(value.get("variable", ""))
-        yield from _variables(value.get("all"))
-        yield from _variables(value.get("any"))
-
-
-def _asks_status(variable: str) -> bool:
-    parts = variable.split(".")
-    return parts[0] == "refs" and parts[-1] in _STATUSES

@@ -80,16 +80,21 @@ def is_terminating(graph: nx.DiGraph[str], case: str) -> bool:
 
 def never_reached(graph: nx.DiGraph[str]) -> list[str]:
     """List the steps that no run can reach, because every way there has ended."""
-    alive = nx.DiGraph(graph)
-    for case in [n for n, kind in graph.nodes(data="kind") if kind == "case"]:
+    alive: nx.DiGraph[str] = graph.copy()
+    for case in nodes_of(graph, "case"):
         if is_terminating(graph, case):
             join = graph.nodes[next(iter(graph.predecessors(case)))]["join"]
             last = case
             for step in chain(graph, _successor(graph, case), join):
                 last = graph.nodes[step].get("join") or step
             alive.remove_edge(last, join)
-    reached = nx.descendants(alive, TRIGGER)
-    return [n for n, kind in graph.nodes(data="kind") if kind == "step" and n not in reached]
+    reached = set(nx.dfs_preorder_nodes(alive, TRIGGER))
+    return [ref for ref in nodes_of(graph, "step") if ref not in reached]
+
+
+def nodes_of(graph: nx.DiGraph[str], kind: str) -> list[str]:
+    """List the nodes of one kind, in the order they were added."""
+    return [node for node in graph if graph.nodes[node]["kind"] == kind]
 
 
 def broken_invariants(graph: nx.DiGraph[str]) -> list[str]:
@@ -100,8 +105,8 @@ def broken_invariants(graph: nx.DiGraph[str]) -> list[str]:
     if not nx.is_directed_acyclic_graph(graph):
         found.append("The graph has a cycle.")
     everything = set(graph.nodes)
-    lost = everything - nx.descendants(graph, TRIGGER) - {TRIGGER}
-    stuck = everything - nx.ancestors(graph, END) - {END}
+    lost = everything - set(nx.dfs_preorder_nodes(graph, TRIGGER))
+    stuck = everything - set(nx.dfs_preorder_nodes(graph.reverse(), END))
     found += [f"{node} cannot be reached from the trigger." for node in sorted(lost)]
     found += [f"{node} does not lead to the end." for node in sorted(stuck)]
     for node, data in graph.nodes(data=True):

@@ -200,3 +200,9 @@ def test_the_cache_loads_a_version_once_and_drops_the_oldest() -> None:
     cache.get("development", "w", 1, load(1))
     assert loads == [1, 2, 3, 1]
     assert cache.get("development", "w", 9, load(9)) is None
+
+
+def test_a_condition_that_cannot_be_read_names_its_step() -> None:
+    broken = {"all": [{"variable": "data.plan", "operator": "is_like", "argument": "x"}]}
+    with pytest.raises(DefinitionError, match="Step a: .*operator"):
+        compile_plan(version(step("a", conditions=broken)))
