@@ -83,6 +83,29 @@ class TriggerVerbs(Sql):
         )
         return [trigger_from_row(row) for row in rows]
 
+    def subscribers_after(
+        self, environment: str, parent: RecipientRef, after: int, limit: int
+    ) -> list[tuple[int, RecipientRef, JsonObject]]:
+        """Return the next subscribers of an object: (sequence, recipient, properties)."""
+        rows = self.rows(
+            "SELECT seq, recipient_collection, recipient_id, properties FROM subscriptions"
+            " WHERE environment = ? AND object_collection = ? AND object_id = ? AND seq > ?"
+            " ORDER BY seq LIMIT ?",
+            (environment, *parent, after, limit),
+        )
+        return [(row[0], RecipientRef(row[1], row[2]), loads(row[3])) for row in rows]
+
+    def pending_of_key(
+        self, environment: str, workflow: str, cancellation_key: str
+    ) -> list[tuple[str, JsonObject]]:
+        """Return the expansions still going on of triggers with a cancellation key."""
+        rows = self.rows(
+            "SELECT id, pending FROM triggers WHERE environment = ? AND workflow = ?"
+            " AND cancellation_key = ? AND pending IS NOT NULL",
+            (environment, workflow, cancellation_key),
+        )
+        return [(row[0], loads(row[1])) for row in rows]
+
     def save_pending(self, trigger_id: str, pending: JsonObject | None) -> None:
         """Move the expansion's cursor, or end the expansion with None."""
         text = dumps(pending) if pending is not None else None
@@ -113,6 +136,7 @@ class TriggerVerbs(Sql):
         """Delete expired keys, a slice at a time."""
         return self.run(
             "DELETE FROM idempotency_keys WHERE (environment, endpoint, key) IN"
-            " (SELECT environment, endpoint, key FROM idempotency_keys WHERE expires_at <= ? LIMIT ?)",
+            " (SELECT environment, endpoint, key FROM idempotency_keys WHERE expires_at <= ?"
+            " LIMIT ?)",
             (to_micros(now), limit),
         )

@@ -104,6 +104,10 @@ class WindowVerbs(Sql):
         )
         return None if row is None else _window(row)
 
+    def live_activities(self, window_id: str) -> list[Activity]:
+        """Return a batch's activities that were not cancelled, oldest first."""
+        return live_activities(self, window_id)
+
     def get_window(self, window_id: str) -> Window | None:
         """Return a batch that is still open."""
         row = self.row(

@@ -1,0 +1,394 @@
+"""Decide what a run does next: pure, over data, until it must pause or end.
+
+No I/O, no clock, no randomness. Rendered texts, answers of requests and
+closed batches come back as inputs; the executor and the simulator call the
+same function.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Final, assert_never
+
+from engine.conditions.evaluate import evaluate
+from engine.conditions.model import liquid_sources, parse_group
+from engine.conditions.statuses import MessageState
+from engine.render.requests import RenderRequest
+from engine.runs.effects import Effects, Inputs, Produced
+from engine.runs.scope import RunScope, run_data
+from engine.timing.instants import format_instant
+from engine.timing.zones import pick_zone
+from engine.workflow import kinds
+from engine.workflow.plan import END, Plan, PlanStep
+from storage.ids import derived_ksuid
+from storage.records import (
+    JsonObject,
+    RunBundle,
+    RunPhase,
+    RunStatus,
+    WorkflowStatus,
+)
+from storage.runs import RunChange
+
+# Waits between the three tries of a step that failed (engine E-31).
+RETRY_DELAYS: Final = (timedelta(seconds=30), timedelta(seconds=60))
+
+
+def advance(
+    plan: Plan,
+    bundle: RunBundle,
+    environment: kinds.EnvironmentView,
+    inputs: Inputs,
+    now: datetime,
+) -> Effects:
+    """Run the steps of one run until it pauses, ends, or needs something rendered."""
+    return _Pass(plan, bundle, environment, inputs, now).run()
+
+
+class _Stop(Exception):
+    """The pass is over; the fields of the pass say how."""
+
+
+class _Pass:
+    def __init__(
+        self,
+        plan: Plan,
+        bundle: RunBundle,
+        environment: kinds.EnvironmentView,
+        inputs: Inputs,
+        now: datetime,
+    ) -> None:
+        self.plan, self.bundle, self.environment, self.inputs, self.now = (
+            plan, bundle, environment, inputs, now,
+        )  # fmt: skip
+        run = bundle.run
+        self.at = format_instant(now)
+        self.state: JsonObject = run.state
+        self.data = run_data(bundle)
+        self.refs: JsonObject = run.state.get("refs", {})
+        self.attempt = run.attempt
+        self.errors = run.error_count
+        self.cursor = run.cursor
+        self.resume = run.resume
+        self.status = RunStatus.PROCESSING
+        self.phase = RunPhase.READY
+        self.wake_at: datetime | None = None
+        self.timeline: list[JsonObject] = []
+        self.produced: list[Produced] = []
+        self.hard: dict[str, RenderRequest] = {}
+        self.soft: dict[str, RenderRequest] = {}
+        self.more: dict[str, Any] = {}
+        self.scopes = RunScope(plan, bundle, environment)
+        self.scope = self.scopes.build(self.data, self.refs)
+        recipient_zone = self.scopes.recipient.get("timezone")
+        self.zone = pick_zone(recipient_zone, environment.timezone)
+        self.statuses: dict[str, tuple[MessageState, ...]] = {}
+        for brief in bundle.messages:
+            state = MessageState(delivery=brief.status.value, engagement=brief.engagement)
+            self.statuses[brief.step_ref] = (*self.statuses.get(brief.step_ref, ()), state)
+
+    # ------------------------------------------------------------ the pass
+
+    def run(self) -> Effects:
+        try:
+            self._gatekeep()
+            index = self._start()
+            while index != END:
+                index = self._step(self.plan.steps[index])
+            self._end(RunStatus.COMPLETED, "run_completed")
+        except _Stop:
+            pass
+        run = self.bundle.run
+        change = RunChange(
+            run=run,
+            status=self.status,
+            phase=self.phase,
+            cursor=self.cursor,
+            resume=self.resume,
+            state=self.state,
+            attempt=self.attempt,
+            error_count=self.errors,
+            wake_at=self.wake_at,
+        )
+        return Effects(
+            plan=self.plan,
+            bundle=self.bundle,
+            change=change,
+            timeline=tuple(self.timeline),
+            produced=tuple(self.produced),
+            hard=self.hard,
+            soft=self.soft,
+            **self.more,
+        )
+
+    def _gatekeep(self) -> None:
+        """End a run whose workflow is not active any more (engine E-35, E-36)."""
+        status = self.bundle.workflow_status
+        if status is not WorkflowStatus.ACTIVE:
+            self._end(RunStatus.CANCELLED, "run_cancelled", {"reason": f"workflow_{status.value}"})
+            raise _Stop
+
+    def _start(self) -> int:
+        """Return where to go on; on first entry, check trigger conditions and frequency."""
+        if self.cursor is not None:
+            index = self.plan.index_by_ref.get(self.cursor)
+            if index is None:
+                self._end(RunStatus.CANCELLED, "run_cancelled", {"reason": "step_removed"})
+                raise _Stop
+            return index
+        if not self.state.get("started"):
+            self._log("run_started")
+            if self.plan.conditions is not None:
+                verdict = self._evaluate("trigger", self.plan.conditions)
+                self._log("trigger_conditions_evaluated", data=verdict.as_json())
+                if not verdict.passed:
+                    detail = {"reason": "trigger_conditions_not_met"}
+                    self._end(RunStatus.COMPLETED, "run_completed", detail)
+                    raise _Stop
+            self.state = {**self.state, "started": True}
+            is_test = self.bundle.trigger.source_type == "rehearsal"
+            if self.plan.trigger_frequency != "every_trigger" and not is_test:
+                self.more["takes_slot"] = True
+                raise _Stop
+        return self.plan.first
+
+    def _step(self, row: PlanStep) -> int:
+        """Run one step and return the index of the next, or stop the pass."""
+        if self.cursor != row.ref:
+            self.cursor, self.attempt, self.resume = row.ref, 0, None
+        first = self.resume is None and self.attempt == 0
+        ctx = self._context(row)
+        if first:
+            self._log("step_started", row)
+            skip = row.step.precheck(ctx) or self._check_conditions(row, ctx)
+            if skip is not None:
+                return self._skip(row, skip)
+        outcome = row.step.run(ctx)
+        return self._answer(row, outcome)
+
+    def _context(self, row: PlanStep) -> kinds.StepContext:
+        answer = self.inputs.rendered.get(f"need:{row.ref}")
+        error = None
+        rendered = None
+        if answer is not None:
+            rendered = answer.output if answer.ok else None
+            error = None if answer.ok else "; ".join(fault.message for fault in answer.errors)
+        texts = (rendered or {}).get("conditions", {}) if isinstance(rendered, dict) else {}
+        return kinds.StepContext(
+            ref=row.ref,
+            now=self.now,
+            run=self.bundle.run,
+            trigger=self.bundle.trigger,
+            environment=self.environment,
+            scope=self.scope,
+            recipient=self.bundle.run.recipient,
+            channel_data=self.bundle.channel_data,
+            tenant_channel_data=self.bundle.tenant_channel_data,
+            zone=self.zone,
+            conditions=self.scopes.conditions(self.scope, self.statuses, texts),
+            attempt=self.attempt + 1,
+            resume=self.resume,
+            rendered=rendered,
+            render_error=error,
+        )
+
+    # ------------------------------------------------------------ conditions
+
+    def _evaluate(self, owner: str, group: Any) -> Any:
+        """Evaluate a group; Liquid in its arguments is asked for first."""
+        rendered: dict[str, str] = {}
+        sources = liquid_sources(group)
+        if sources:
+            key = f"conditions:{owner}"
+            answer = self.inputs.rendered.get(key)
+            if answer is None:
+                self.hard[key] = RenderRequest(
+                    kind="fields",
+                    template={text: text for text in sources},
+                    scope=self.scope,
+                    now=self.now,
+                )
+                raise _Stop
+            rendered = dict(answer.output) if answer.ok else {}
+        return evaluate(
+            group, self.scopes.conditions(self.scope, self.statuses, rendered), self.now
+        )
+
+    def _check_conditions(self, row: PlanStep, ctx: kinds.StepContext) -> kinds.Skip | None:
+        own = row.conditions
+        if own is not None:
+            verdict = self._evaluate(f"step:{row.ref}", own)
+            self._log("conditions_evaluated", row, {"of": "step", **verdict.as_json()})
+            if not verdict.passed:
+                return kinds.Skip(reason="conditions_not_met", detail={"of": "step"})
+        extra = row.step.extra_conditions(ctx)
+        if extra is not None:
+            verdict = self._evaluate(f"channel:{row.ref}", parse_group(extra))
+            self._log("conditions_evaluated", row, {"of": "channel", **verdict.as_json()})
+            if not verdict.passed:
+                return kinds.Skip(reason="conditions_not_met", detail={"of": "channel"})
+        return None
+
+    # ------------------------------------------------------------ outcomes
+
+    def _answer(self, row: PlanStep, outcome: kinds.Outcome) -> int:
+        match outcome:
+            case kinds.Continue():
+                return self._continue(row, outcome)
+            case kinds.Jump(arm=arm, detail=detail):
+                self._log("branch_taken", row, detail)
+                return self._leave(row.arms[arm])
+            case kinds.Skip():
+                return self._skip(row, outcome)
+            case kinds.Produce():
+                return self._produce(row, outcome)
+            case kinds.Fail():
+                self._fail(row, outcome)
+            case kinds.Halt(reason=reason, detail=detail):
+                self._end(RunStatus.COMPLETED, "run_completed", {"reason": reason, **detail})
+            case kinds.Sleep(until=until, detail=detail):
+                self._log("step_paused", row, detail)
+                self._pause(RunPhase.TIMER, until)
+            case kinds.Need(fields=fields, strict=strict):
+                request = RenderRequest(
+                    kind="fields", template=fields, scope=self.scope, strict=strict, now=self.now
+                )
+                self.hard[f"need:{row.ref}"] = request
+            case kinds.Call():
+                self.more["call"] = outcome
+                self.status, self.phase, self.resume = RunStatus.PROCESSING, RunPhase.CALL, None
+            case kinds.Enter():
+                self.more["enter"] = outcome
+            case kinds.Gate():
+                self.more["gate"] = outcome
+            case _:
+                assert_never(outcome)
+        raise _Stop
+
+    def _leave(self, index: int) -> int:
+        """Go to another step: nothing of the last one's tries or wake-up remains."""
+        self.attempt, self.resume = 0, None
+        return index
+
+    def _continue(self, row: PlanStep, outcome: kinds.Continue) -> int:
+        if outcome.data is not None:
+            self.data = {**self.data, **outcome.data}
+            self.state = {**self.state, "data": self.data}
+            self.scope = self.scopes.build(self.data, self.refs)
+        self._log("step_completed", row, outcome.detail)
+        return self._leave(row.next)
+
+    def _skip(self, row: PlanStep, skip: kinds.Skip) -> int:
+        detail = {"reason": skip.reason, **skip.detail}
+        self._log("step_skipped", row, detail, status="error" if skip.error else "ok")
+        if skip.error:
+            self.errors += 1
+        return self._leave(row.next)
+
+    def _fail(self, row: PlanStep, fail: kinds.Fail) -> None:
+        self.attempt += 1
+        data = {"message": fail.message, **fail.detail}
+        if fail.retry_in is not None:
+            data["retry_in_seconds"] = int(fail.retry_in.total_seconds())
+            self._log("step_retried", row, data, status="error")
+            self._pause(RunPhase.TIMER, self.now + fail.retry_in)
+            return
+        self.errors += 1
+        self._log("step_failed", row, data, status="error")
+        self._end(RunStatus.COMPLETED, "run_completed", {"reason": "step_failed"})
+
+    def _produce(self, row: PlanStep, produce: kinds.Produce) -> int:
+        """Note the messages; their contents are rendered together after the pass."""
+        made: list[Produced] = []
+        for draft in produce.drafts:
+            key = f"message:{row.ref}:{draft.channel.id}:{draft.address}"
+            message_id = derived_ksuid(
+                self.now, self.bundle.run.id, row.ref, draft.channel.id, draft.address, "0"
+            )
+            answer = self.inputs.rendered.get(key)
+            if answer is None:
+                self.soft[key] = self._request(draft, message_id)
+            elif not answer.ok:
+                self._fail_render(row, draft, answer)
+            made.append(self._produced(key, message_id, row.ref, draft))
+        states: list[MessageState] = []
+        for item in made:
+            channel = item.draft.channel
+            data = {
+                "channel_type": channel.type,
+                "message_id": item.message_id,
+                "channel": channel.key,
+            }
+            self._log("message_enqueued", row, data)
+            states.append(MessageState(delivery=first_status(item.draft), engagement=frozenset()))
+        self.statuses[row.ref] = tuple(states)
+        self.produced.extend(made)
+        return self._leave(row.next)
+
+    def _fail_render(self, row: PlanStep, draft: kinds.Draft, answer: Any) -> None:
+        fault = answer.errors[0]
+        wait = RETRY_DELAYS[self.attempt] if self.attempt < len(RETRY_DELAYS) else None
+        detail = {
+            "field": fault.field,
+            "line": fault.line,
+            "class": fault.kind,
+            "address": draft.address,
+        }
+        self.soft = {k: v for k, v in self.soft.items() if not k.startswith(f"message:{row.ref}:")}
+        message = f"The template did not render: {fault.message}"
+        self._fail(row, kinds.Fail(message=message, retry_in=wait, detail=detail))
+        raise _Stop
+
+    def _request(self, draft: kinds.Draft, message_id: str) -> RenderRequest:
+        about = {"id": message_id, "inserted_at": self.at, "updated_at": self.at}
+        scope = {**self.scope, **draft.extra_scope, "current_message": about}
+        kind = "fields" if draft.channel.type == "http" else draft.channel.type
+        return RenderRequest(kind=kind, template=draft.template, scope=scope, now=self.now)  # type: ignore[arg-type]  # channel types are render kinds
+
+    def _produced(self, key: str, message_id: str, ref: str, draft: kinds.Draft) -> Produced:
+        return Produced(
+            key=key,
+            message_id=message_id,
+            step_ref=ref,
+            draft=draft,
+            data=self.data,
+            is_flattened=self.scopes.batch is not None,
+            actors=self.scopes.actor_refs[:10],
+            total_activities=self.scopes.total_activities,
+            total_actors=self.scopes.total_actors,
+        )
+
+    # ------------------------------------------------------------ endings
+
+    def _pause(self, phase: RunPhase, until: datetime | None) -> None:
+        self.status, self.phase, self.wake_at, self.resume = RunStatus.PAUSED, phase, until, None
+
+    def _end(self, status: RunStatus, event: str, data: JsonObject | None = None) -> None:
+        self.status, self.phase, self.wake_at, self.resume = status, RunPhase.DONE, None, None
+        self._log(event, data=data)
+
+    def _log(
+        self,
+        event: str,
+        row: PlanStep | None = None,
+        data: JsonObject | None = None,
+        status: str = "ok",
+    ) -> None:
+        self.timeline.append(
+            {
+                "event": event,
+                "status": status,
+                "step_ref": row.ref if row else None,
+                "step_type": row.step.definition.get("type") if row else None,
+                "attempt": self.attempt + 1 if row else 1,
+                "data": data or {},
+                "inserted_at": self.at,
+            }
+        )
+
+
+def first_status(draft: kinds.Draft) -> str:
+    """Name the status a message has the moment it is stored (engine E-110, E-152)."""
+    if draft.channel.type == "in_app_feed":
+        return "delivered"
+    return "not_sent" if draft.is_sandboxed else "queued"
