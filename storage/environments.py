@@ -209,3 +209,25 @@ def list_variables(sql: Sql, environment: str, unseal: Unseal | None) -> list[Va
 def variables_for(sql: Sql, environment: str, unseal: Unseal) -> dict[str, str]:
     """Return the values by key, as templates see them."""
     return {v.key: v.value for v in list_variables(sql, environment, unseal)}
+
+
+# ---------------------------------------------------------------- imports
+
+
+def imported_content(sql: Sql, folder: str, environment: str) -> str | None:
+    """Return the hash of what was last imported from a folder, or None."""
+    value = sql.value(
+        "SELECT content_hash FROM bootstrap_imports WHERE path = ? AND environment = ?",
+        (folder, environment),
+    )
+    return None if value is None else str(value)
+
+
+def note_import(tx: Tx, folder: str, environment: str, content: str, now: datetime) -> None:
+    """Remember what was imported from a folder."""
+    tx.run(
+        "INSERT INTO bootstrap_imports (path, environment, content_hash, applied_at)"
+        " VALUES (?, ?, ?, ?) ON CONFLICT (path, environment) DO UPDATE SET"
+        " content_hash = excluded.content_hash, applied_at = excluded.applied_at",
+        (folder, environment, content, to_micros(now)),
+    )

@@ -31,8 +31,8 @@ POINTS: Final[Mapping[str, str]] = {
     "timer_fired": "A due timer was read and its run is not yet ready.",
     "window_closing": "A batch is being frozen and not yet committed.",
     "before_checkpoint": "The WAL is about to be moved into the file.",
-    "in_migration": "One migration has been applied, the next has not.",
-    "in_backup": "Half of a backup's pages are copied.",
+    "in_migration": "A migration's statements ran and are not yet committed.",
+    "in_backup": "A part of a backup's pages is copied.",
     "before_backup_named": "A backup is complete and does not yet have its name.",
 }
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from sqlite_utils import Database, Migrations
 
 from storage.errors import SchemaTooNew
+from storage.faults import crash_point
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -28,9 +29,16 @@ def migration_set() -> Migrations:
     """Collect the numbered modules as one sqlite-utils migration set."""
     migrations = Migrations("tocsin")
     for module in _modules():
-        apply: Callable[[Database], None] = module.apply
-        migrations(name=module.__name__.rsplit(".", 1)[-1])(apply)
+        migrations(name=module.__name__.rsplit(".", 1)[-1])(_with_crash_point(module.apply))
     return migrations
+
+
+def _with_crash_point(apply: Callable[[Database], None]) -> Callable[[Database], None]:
+    def apply_and_pass(db: Database) -> None:
+        apply(db)
+        crash_point("in_migration")
+
+    return apply_and_pass
 
 
 def pending(path: Path) -> list[str]:

@@ -1,0 +1,88 @@
+"""Make a data folder ready to be served: check, back up, migrate, declare."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+
+from app.bootstrap import Prepared, prepare
+from app.clock import settle_clock
+from app.folder import DataFolder
+from app.settings import Settings
+from engine.timing.clock import SystemClock
+from storage.backup import take_backup
+from storage.db import Database
+from storage.errors import StorageError
+from storage.housekeeping import check_file
+from storage.ids import RandomIds
+from storage.migrations import migrate, pending
+from storage.secrets import Sealer, load_master
+
+_log = structlog.get_logger("app.start")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migrated:
+    """What bringing the schema up to date did."""
+
+    applied: list[str]
+    backup: str | None
+
+
+def data_folder(settings: Settings) -> DataFolder:
+    """Give the data folder that the settings name."""
+    return DataFolder(settings.data)
+
+
+def open_sealer(settings: Settings) -> Sealer:
+    """Open the master key; the folder's is made if there is none."""
+    given = settings.secret.get_secret_value() if settings.secret else None
+    return Sealer(load_master(settings.data, given))
+
+
+def bring_up_to_date(folder: DataFolder, *, may_migrate: bool = True) -> Migrated:
+    """Check the data file and apply what migrations it lacks, after a backup.
+
+    Raises:
+        StorageError: it is damaged, newer than this release, or may not be migrated.
+    """
+    check_file(folder.database, folder.backups)
+    is_new = not folder.database.exists() or folder.database.stat().st_size == 0
+    names = pending(folder.database)
+    if not names:
+        return Migrated(applied=[], backup=None)
+    if not may_migrate and not is_new:
+        raise StorageError(
+            f"The data folder lacks {len(names)} migrations ({', '.join(names)}) and --no-migrate "
+            "was given. Run `tocsin migrate`, or start without that option."
+        )
+    backup = None
+    if not is_new:
+        now = SystemClock().now()
+        backup = str(take_backup(folder.database, folder.backups, now, reason="migration").path)
+    applied = migrate(folder.database)
+    folder.database.chmod(0o600)
+    return Migrated(applied=applied, backup=backup)
+
+
+def make_ready(settings: Settings, *, may_migrate: bool = True) -> Prepared:
+    """Bring the folder to where it can be served; the caller holds its lock."""
+    folder = data_folder(settings)
+    sealer = open_sealer(settings)
+    migrated = bring_up_to_date(folder, may_migrate=may_migrate)
+    if migrated.backup:
+        _log.info("schema.migrated", applied=migrated.applied, backup=migrated.backup)
+    database = Database(folder.database)
+    try:
+        clock = settle_clock(database, settings.clock_rate)
+        prepared = prepare(database, sealer, clock.now(), RandomIds(), settings.bootstrap)
+    finally:
+        database.close()
+    if settings.clock_rate != 1.0:
+        _log.warning("clock.accelerated", rate=settings.clock_rate, now=clock.now().isoformat())
+        prepared.notes.insert(
+            0,
+            f"THE CLOCK RUNS {settings.clock_rate:g} TIMES AS FAST: for tests and demonstrations.",
+        )
+    return prepared
