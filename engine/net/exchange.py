@@ -20,7 +20,7 @@ DEFAULT_TIMEOUT: Final = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """One HTTP request; header pairs are sent in order, under the names given."""
+    """One HTTP request; what the connection itself needs of headers is added later."""
 
     method: str
     url: str

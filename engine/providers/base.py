@@ -90,22 +90,32 @@ class ProviderConfig(BaseModel):
 
 def secret(default: Any = None, *, title: str, description: str = "") -> Any:
     """Declare a secret field: sealed at rest, obfuscated when read, masked in logs."""
+    marks = {"secret": True}
     return Field(
-        default=default,
-        title=title,
-        description=description,
-        repr=False,
-        json_schema_extra={"secret": True},
+        default=default, title=title, description=description, repr=False, json_schema_extra=marks
+    )
+
+
+def liquid_secret(*, title: str, description: str = "") -> Any:
+    """Declare a secret that may be Liquid per message: `overrides` then hold the result."""
+    marks = {"secret": True, "liquid": True}
+    return Field(
+        default=None, title=title, description=description, repr=False, json_schema_extra=marks
+    )
+
+
+def marked_fields(model: type[BaseModel], mark: str) -> tuple[str, ...]:
+    """Name the fields that bear a mark."""
+    return tuple(
+        name
+        for name, info in model.model_fields.items()
+        if isinstance(info.json_schema_extra, Mapping) and info.json_schema_extra.get(mark)
     )
 
 
 def secret_fields(model: type[BaseModel]) -> tuple[str, ...]:
     """Name the fields that are marked as secret."""
-    return tuple(
-        name
-        for name, info in model.model_fields.items()
-        if isinstance(info.json_schema_extra, Mapping) and info.json_schema_extra.get("secret")
-    )
+    return marked_fields(model, "secret")
 
 
 def secret_values(config: BaseModel) -> tuple[str, ...]:
@@ -137,8 +147,11 @@ def parse_config(provider: Provider[Any], settings: Mapping[str, Any]) -> Provid
         raise InvalidInput(
             f"the settings of provider {provider.id} are not usable: check {names}", problems
         ) from None
+    rendered_later = marked_fields(provider.Config, "liquid")
     for name in secret_fields(provider.Config):
         value = getattr(config, name)
+        if name in rendered_later:
+            continue
         if isinstance(value, str) and _LIQUID.search(value):
             message = f"{name} refers to a variable that was not filled in"
             raise InvalidInput(message, [Problem(message=message, path=name)])
@@ -158,11 +171,13 @@ class Provider(Generic[C]):
     channel_types: ClassVar[frozenset[str]]
     Config: ClassVar[type[ProviderConfig]] = ProviderConfig
 
-    def build(self, outbound: Outbound, config: C) -> Sendable | Rejected:
+    def build(self, outbound: Outbound, config: C) -> Sendable | Rejected | Bounced:
         """Say what to send, or why this message cannot be; pure and without a clock."""
         raise NotImplementedError
 
-    def stamp(self, request: HttpRequest, config: C, now: datetime) -> HttpRequest:
+    def stamp(
+        self, request: HttpRequest, outbound: Outbound, config: C, now: datetime
+    ) -> HttpRequest:
         """Add what depends on the instant of sending: a signature, for one."""
         return request
 

@@ -176,7 +176,7 @@ class _Sender:
         except Exception as error:  # one broken message must not take the batch with it
             log.warning("provider.build_failed", provider=provider.id, error=type(error).__name__)
             return Rejected(f"the message could not be built: {type(error).__name__}")
-        if isinstance(sendable, Rejected):
+        if isinstance(sendable, Rejected | Bounced):
             return sendable
         return _Prepared(outbound, provider, config, sendable)
 
@@ -213,7 +213,7 @@ class _Sender:
         if isinstance(request, SmtpMail):
             answer = await self._transport.mail(request)
         else:
-            request = item.provider.stamp(request, item.config, self._now())
+            request = item.provider.stamp(request, item.outbound, item.config, self._now())
             answer = await self._transport.send(request, allow_private=self._allow_private)
         result = item.provider.classify(answer)
         secrets = (*secret_values(item.config), *self._secrets)

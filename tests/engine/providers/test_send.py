@@ -74,7 +74,9 @@ class Probe(Provider[ProbeConfig]):
             headers=headers,
         )
 
-    def stamp(self, request: HttpRequest, config: ProbeConfig, now: datetime) -> HttpRequest:
+    def stamp(
+        self, request: HttpRequest, outbound: Outbound, config: ProbeConfig, now: datetime
+    ) -> HttpRequest:
         return replace(request, headers=(*request.headers, ("x-at", now.isoformat())))
 
     def classify(self, answer: Answer) -> SendResult:
