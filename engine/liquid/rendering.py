@@ -17,6 +17,7 @@ from engine.liquid.environment import parsed
 from engine.liquid.faults import DATA_ERRORS, at, from_python, translated
 from engine.liquid.placeholders import PREFIX, Placeholders
 from engine.liquid.sandbox import OutputBuffer, SandboxContext, Session
+from engine.liquid.scan import check_length
 from engine.liquid.values import without_surrogates
 
 
@@ -49,6 +50,7 @@ class Rendering:
             TemplateError: it does not parse or cannot be rendered.
         """
         if "{" not in source:
+            check_length(source)
             self._session.budget.write(len(source))
             return without_surrogates(source)
         if self._placeholders is not None and PREFIX in source:
@@ -58,7 +60,7 @@ class Rendering:
             return without_surrogates(self._run(template, source))
         except LiquidError as error:
             raise translated(error) from error
-        except (*DATA_ERRORS, RecursionError, MemoryError) as error:
+        except (RecursionError, MemoryError) as error:
             raise from_python(error) from error
 
     @property
@@ -80,6 +82,9 @@ class Rendering:
                 if error.token is None:
                     error.token = node.token
                 raise
+            except DATA_ERRORS as error:
+                message = f"{type(error).__name__}: {error}"
+                raise at(source, node.token.start_index, message, "argument") from error
         return buffer.getvalue()
 
     def _begin(self, template: BoundTemplate) -> SandboxContext:

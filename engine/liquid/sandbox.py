@@ -26,6 +26,7 @@ from liquid.exceptions import (
 )
 from liquid.token import Token
 from liquid.undefined import UNDEFINED
+from liquid.utils import ReadOnlyChainMap
 
 from engine.liquid.limits import MAX_LOCALS, MAX_PARTIAL_DEPTH, MAX_SCOPE_DEPTH, Budget
 from engine.liquid.placeholders import Placeholders
@@ -82,6 +83,8 @@ class SandboxContext(RenderContext):
     ) -> None:
         """Start a context, or continue its parent's when python-liquid copies it."""
         super().__init__(template, **kwargs)
+        # Without the library's `now` and `today`, which read the machine's clock.
+        self.scope = ReadOnlyChainMap(self.locals, self.globals, self.counters)
         parent = self.parent_context
         if isinstance(parent, SandboxContext):
             session, placeholders = parent.session, parent.placeholders

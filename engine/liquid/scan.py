@@ -39,10 +39,7 @@ def scan(source: str) -> list[Tag]:
     Raises:
         TemplateError: a tag is not closed, or is too much for the tokeniser.
     """
-    if len(source) > MAX_SOURCE:
-        raise TemplateError(
-            f"the template has {len(source)} characters; {MAX_SOURCE} are allowed", kind="limit"
-        )
+    check_length(source)
     tags: list[Tag] = []
     place = 0
     while opening := _OPENING.search(source, place):
@@ -59,6 +56,14 @@ def scan(source: str) -> list[Tag]:
             place = _after_verbatim(source, start, place, name)
             tags.append(Tag(f"end{name}", place))
     return tags
+
+
+def check_length(source: str) -> None:
+    """Refuse a source that is longer than templates may be."""
+    if len(source) > MAX_SOURCE:
+        raise TemplateError(
+            f"the template has {len(source)} characters; {MAX_SOURCE} are allowed", kind="limit"
+        )
 
 
 def unclosed(tags: list[Tag]) -> Tag | None:

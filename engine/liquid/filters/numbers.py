@@ -42,14 +42,14 @@ def rounded_currency(
     value: object, code: object = "USD", locale: object = "en", *, context: Any
 ) -> str:
     """Return an amount with its currency sign, rounded half up to whole units."""
+    from babel.numbers import format_currency
+
     if is_missing(value):
         return ""
     number = number_of(value, "rounded_currency").quantize(Decimal(1), ROUND_HALF_UP)
     found = locale_of(locale, context)
-    pattern = found.currency_formats["standard"]
-    return folded(
-        pattern.apply(number, found, currency=_code(code), currency_digits=False, force_frac=(0, 0))
-    )
+    whole = str(found.currency_formats["standard"].pattern).replace(".00", "")
+    return folded(format_currency(number, _code(code), whole, locale=found, currency_digits=False))
 
 
 def number_of(value: object, name: str) -> Decimal:

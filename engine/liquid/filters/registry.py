@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import InvalidOperation
 from functools import partial, wraps
 from typing import Any, Final
 
@@ -73,6 +74,8 @@ def fenced(name: str, function: Filter, environment: object) -> Filter:
             raise
         except LiquidError as error:
             raise FilterArgumentError(f"{name}: {error.message}", token=None) from error
+        except InvalidOperation as error:
+            raise FilterArgumentError(f"{name}: expected numbers", token=None) from error
         except DATA_ERRORS as error:
             raise FilterArgumentError(f"{name}: {error}", token=None) from error
         check_result(result, name)
