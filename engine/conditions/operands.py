@@ -291,4 +291,4 @@ def _item(item: Any, spec: Operator, *, dynamic: bool) -> Operand:
 
 
 def _is_index(name: str) -> bool:
-    return len(name) <= 9 and name.isascii() and name.isdigit()
+    return name.isascii() and name.isdigit()  # `int` refuses digits such as a superscript two

@@ -62,7 +62,9 @@ def clause(operator, argument, variable="data.n"):
         ("data.items.2.id", ""),
         ("data.items.-1.id", ""),
         ("data.items.999999999999999999999.id", ""),
-        ("data.items.٣.id", ""),
+        ("data.items.٠.id", ""),
+        ("data.items.²", ""),
+        ("data.items." + "9" * 900, ""),
         ("data.0", "zero"),
         ("data.name.0", ""),
         ("data.null.x", ""),
@@ -123,3 +125,15 @@ def test_a_variable_without_a_known_namespace_is_missing():
 
 def test_text_contains_a_rendered_number_as_it_was_rendered():
     assert clause("contains", "{{ data.n }}", "data.at").result is True
+
+
+def test_the_raw_text_of_one_argument_does_not_leak_into_the_next_clause():
+    texts = [
+        {"variable": "data.at", "operator": "contains", "argument": argument}
+        for argument in ("6", "data.high")
+    ]
+    # 2026-06-05 contains a 6 and no 9.
+    assert [found.result for found in evaluate(parse_group(texts), SCOPE, NOW).clauses] == [
+        True,
+        False,
+    ]
