@@ -62,7 +62,7 @@ def clause(operator, argument, variable="data.n"):
         ("data.items.2.id", ""),
         ("data.items.-1.id", ""),
         ("data.items.999999999999999999999.id", ""),
-        ("data.items.٠.id", ""),
+        ("data.items.\u0660.id", ""),
         ("data.items.²", ""),
         ("data.items." + "9" * 900, ""),
         ("data.0", "zero"),
