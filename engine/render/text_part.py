@@ -75,7 +75,7 @@ class _Writer(HTMLParser):
 
     def _open_block(self, tag: str) -> None:
         if tag in _PARAGRAPHS:
-            nested = tag in ("ul", "ol") and self._lists
+            nested = tag in ("ul", "ol", "p") and self._lists
             self._end_line() if nested else self._end_paragraph()
         elif tag in _LINES:
             self._end_line()

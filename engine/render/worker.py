@@ -122,7 +122,10 @@ def main() -> None:
     gc.freeze()
     limit_memory(extra)
     with socket.socket(fileno=0) as connection:
-        Worker(connection, seconds).serve()
+        try:
+            Worker(connection, seconds).serve()
+        except MemoryError:
+            sys.exit(1)  # the parent finds out which item it was
 
 
 if __name__ == "__main__":
