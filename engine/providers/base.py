@@ -90,7 +90,7 @@ class ProviderConfig(BaseModel):
 
 def secret(default: Any = None, *, title: str, description: str = "") -> Any:
     """Declare a secret field: sealed at rest, obfuscated when read, masked in logs."""
-    marks = {"secret": True}
+    marks: JsonObject = {"secret": True}
     return Field(
         default=default, title=title, description=description, repr=False, json_schema_extra=marks
     )
@@ -98,7 +98,7 @@ def secret(default: Any = None, *, title: str, description: str = "") -> Any:
 
 def liquid_secret(*, title: str, description: str = "") -> Any:
     """Declare a secret that may be Liquid per message: `overrides` then hold the result."""
-    marks = {"secret": True, "liquid": True}
+    marks: JsonObject = {"secret": True, "liquid": True}
     return Field(
         default=None, title=title, description=description, repr=False, json_schema_extra=marks
     )

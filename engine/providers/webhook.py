@@ -53,6 +53,12 @@ class Webhook(Provider[WebhookConfig]):
 
     def build(self, outbound: Outbound, config: WebhookConfig) -> HttpRequest | Rejected:
         """Put the rendered request together, the message id as its idempotency key."""
+        try:
+            return self._request(outbound, config)
+        except orjson.JSONEncodeError:
+            return Rejected("the request holds a value that cannot be written as JSON")
+
+    def _request(self, outbound: Outbound, config: WebhookConfig) -> HttpRequest | Rejected:
         content = outbound.content
         method = _text(content.get("method") or "post").strip().upper()
         if method not in METHODS:
