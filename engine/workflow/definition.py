@@ -11,6 +11,7 @@ from storage.records import JsonObject
 # Which key of a container step holds its arms; no other step nests steps.
 ARMS: Final[Mapping[str, str]] = {"branch": "branches", "random_cohort": "cohort_branches"}
 
+MAX_DEPTH: Final = 100  # levels of JSON; what recursion may rely on
 MAX_STEPS: Final = 1_000
 MAX_NESTING: Final = 5
 MAX_ARMS: Final = 10
@@ -89,6 +90,22 @@ def free_ref(refs: Iterable[str], type_: str) -> str:
     while f"{type_}_{number}" in taken:
         number += 1
     return f"{type_}_{number}"
+
+
+def is_too_deep(value: Any, limit: int = MAX_DEPTH) -> bool:
+    """Tell whether JSON is nested deeper than recursive code may follow."""
+    level: list[Any] = [value]
+    for _ in range(limit + 1):
+        inner: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                inner += item.values()
+            elif isinstance(item, list):
+                inner += item
+        if not inner:
+            return False
+        level = inner
+    return True
 
 
 def _objects(value: Any) -> list[JsonObject]:

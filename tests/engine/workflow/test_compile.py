@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +19,7 @@ UNSEEN = {
 
 
 @pytest.fixture(autouse=True)
-def kinds(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     class Settings(StepSettings):
         days: int = Field(default=1)
 
@@ -31,11 +30,9 @@ def kinds(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         accepts_conditions = False
 
     Plain.Settings = Container.Settings = Settings
-    monkeypatch.setattr("engine.workflow.kinds.STEPS", STEPS)
     for type_ in ("delay", "batch", "channel:sms", "channel:email"):
         monkeypatch.setitem(STEPS, type_, Plain)
     monkeypatch.setitem(STEPS, "branch", Container)
-    yield
 
 
 def version(*steps: dict[str, Any], number: int = 1, **fields: Any) -> WorkflowVersion:
@@ -177,7 +174,7 @@ def test_statuses_are_read_only_where_a_condition_asks_for_them(steps: Any, need
 def test_an_unknown_type_and_bad_settings_name_the_step() -> None:
     with pytest.raises(DefinitionError, match="Step a: there is no step type 'fax'"):
         compile_plan(version(step("a", "fax")))
-    with pytest.raises(DefinitionError, match="Step a, days: .*integer"):
+    with pytest.raises(DefinitionError, match=r"Step a, days: .*integer"):
         compile_plan(version(step("a", settings={"days": "soon"})))
 
 
@@ -204,5 +201,5 @@ def test_the_cache_loads_a_version_once_and_drops_the_oldest() -> None:
 
 def test_a_condition_that_cannot_be_read_names_its_step() -> None:
     broken = {"all": [{"variable": "data.plan", "operator": "is_like", "argument": "x"}]}
-    with pytest.raises(DefinitionError, match="Step a: .*operator"):
+    with pytest.raises(DefinitionError, match=r"Step a: .*operator"):
         compile_plan(version(step("a", conditions=broken)))

@@ -5,7 +5,6 @@ from typing import Any
 import orjson
 import pytest
 from hypothesis import given, settings
-
 from step_trees import definitions
 
 from engine.errors import GraphError
