@@ -105,10 +105,10 @@ def broken_invariants(graph: nx.DiGraph[str]) -> list[str]:
     if not nx.is_directed_acyclic_graph(graph):
         found.append("The graph has a cycle.")
     everything = set(graph.nodes)
-    lost = everything - set(nx.dfs_preorder_nodes(graph, TRIGGER))
-    stuck = everything - set(nx.dfs_preorder_nodes(graph.reverse(), END))
-    found += [f"{node} cannot be reached from the trigger." for node in sorted(lost)]
-    found += [f"{node} does not lead to the end." for node in sorted(stuck)]
+    reached: set[str] = set(nx.dfs_preorder_nodes(graph, TRIGGER))
+    ending: set[str] = set(nx.dfs_preorder_nodes(graph.reverse(), END))
+    found += [f"{n} cannot be reached from the trigger." for n in sorted(everything - reached)]
+    found += [f"{n} does not lead to the end." for n in sorted(everything - ending)]
     for node, data in graph.nodes(data=True):
         found += _broken_at(graph, node, data)
     return found
