@@ -89,6 +89,7 @@ CREATE TABLE triggers (id TEXT PRIMARY KEY, environment TEXT NOT NULL, workflow 
 CREATE INDEX triggers_pending ON triggers (priority, inserted_at) WHERE pending IS NOT NULL;
 CREATE INDEX triggers_cancel ON triggers (environment, workflow, cancellation_key)
   WHERE cancellation_key IS NOT NULL;
+CREATE INDEX triggers_workflow ON triggers (environment, workflow, inserted_at);
 CREATE TABLE runs (id TEXT PRIMARY KEY, environment TEXT NOT NULL, partition INTEGER NOT NULL,
   trigger_id TEXT NOT NULL, workflow TEXT NOT NULL, version INTEGER NOT NULL,
   collection TEXT NOT NULL, recipient TEXT NOT NULL, tenant TEXT, status TEXT NOT NULL, phase TEXT NOT NULL,
@@ -101,6 +102,9 @@ CREATE INDEX runs_leased ON runs (lease_until) WHERE phase = 'leased';
 CREATE INDEX runs_trigger ON runs (trigger_id);
 CREATE INDEX runs_recipient ON runs (environment, collection, recipient, inserted_at);
 CREATE INDEX runs_recent ON runs (environment, inserted_at);
+CREATE INDEX runs_paused ON runs (environment, inserted_at) WHERE status = 'paused';
+CREATE INDEX runs_cancelled ON runs (environment, inserted_at) WHERE status = 'cancelled';
+CREATE INDEX runs_failed ON runs (environment, inserted_at) WHERE error_count > 0;
 CREATE TABLE timers (id INTEGER PRIMARY KEY, due_at INTEGER NOT NULL, kind TEXT NOT NULL,
   subject TEXT NOT NULL, generation INTEGER NOT NULL, environment TEXT NOT NULL);
 CREATE INDEX timers_due ON timers (due_at);
@@ -146,10 +150,14 @@ CREATE UNIQUE INDEX messages_once ON messages (run_id, step_ref, channel_id, add
 CREATE INDEX messages_feed ON messages (environment, channel_id, collection, recipient, id);
 CREATE INDEX messages_recipient ON messages (environment, collection, recipient, id);
 CREATE INDEX messages_list ON messages (environment, id);
+CREATE INDEX messages_caught ON messages (environment, channel_type, id)
+  WHERE provider IN ('catch_all', 'in_app_feed');
+CREATE INDEX messages_exceptions ON messages (environment, status, id)
+  WHERE status IN ('delivery_attempted', 'undelivered', 'bounced', 'not_sent');
 CREATE TABLE outbox (message_id TEXT PRIMARY KEY, environment TEXT NOT NULL, channel_id TEXT NOT NULL,
   attempt INTEGER NOT NULL, due_at INTEGER NOT NULL, first_attempt_at INTEGER NOT NULL,
   lease_epoch INTEGER NOT NULL, lease_until INTEGER) WITHOUT ROWID;
-CREATE INDEX outbox_due ON outbox (due_at) WHERE lease_until IS NULL;
+CREATE INDEX outbox_due ON outbox (channel_id, due_at) WHERE lease_until IS NULL;
 CREATE INDEX outbox_leased ON outbox (lease_until) WHERE lease_until IS NOT NULL;
 """
 
