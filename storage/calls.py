@@ -44,9 +44,8 @@ class CallVerbs(Sql):
         """Lease calls that nobody makes; a dead worker's are made again."""
         rows = self.rows(
             "SELECT run_id, environment, step_ref, attempt, request, timeout, row_version FROM calls"
-            " WHERE lease_until IS NULL OR lease_until < ? OR lease_epoch < ? ORDER BY inserted_at"
-            " LIMIT ?",
-            (to_micros(now), epoch, limit),
+            " WHERE lease_until IS NULL OR lease_epoch < ? ORDER BY inserted_at LIMIT ?",
+            (epoch, limit),
         )
         self.many(
             "UPDATE calls SET lease_epoch = ?, lease_until = ? WHERE run_id = ?",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -124,31 +124,65 @@ class MessageVerbs(Sql):
             ],
         )  # fmt: skip
 
-    def claim_outbox(
-        self, now: datetime, limit: int, lease: timedelta, epoch: int
-    ) -> list[Outbound]:
-        """Lease up to `limit` messages that are due to be sent, oldest first."""
-        rows = self.rows(
-            "SELECT o.message_id, o.environment, o.channel_id, m.channel_type, m.provider, m.address,"
-            " m.collection, m.recipient, m.tenant, m.content, m.overrides, o.attempt,"
-            " o.first_attempt_at FROM outbox o JOIN messages m ON m.id = o.message_id"
-            " WHERE o.lease_until IS NULL AND o.due_at <= ? ORDER BY o.due_at LIMIT ?",
-            (to_micros(now), limit),
+    def due_channels(self, now: datetime, exclude: Collection[str]) -> list[str]:
+        """Name the channels that have messages due, those of `exclude` left out."""
+        found: list[str] = []
+        last = ""
+        while True:
+            row = self.row(
+                "SELECT channel_id FROM outbox WHERE lease_until IS NULL AND channel_id > ?"
+                " ORDER BY channel_id LIMIT 1",
+                (last,),
+            )
+            if row is None:
+                return found
+            last = row[0]
+            if last not in exclude and self._is_due(last, now):
+                found.append(last)
+
+    def _is_due(self, channel_id: str, now: datetime) -> bool:
+        return (
+            self.row(
+                "SELECT 1 FROM outbox WHERE lease_until IS NULL AND channel_id = ? AND due_at <= ?"
+                " LIMIT 1",
+                (channel_id, to_micros(now)),
+            )
+            is not None
         )
+
+    def claim_outbox(
+        self,
+        now: datetime,
+        limit: int,
+        lease: timedelta,
+        epoch: int,
+        exclude: Collection[str] = (),
+    ) -> list[Outbound]:
+        """Lease messages that are due, each channel's oldest first, equal shares per channel.
+
+        Channels named in `exclude` are busy enough; a channel that hangs takes
+        nothing from its neighbours.
+        """
+        channels = self.due_channels(now, exclude)
+        if not channels:
+            return []
+        share = max(1, limit // len(channels))
+        rows: list[tuple[Any, ...]] = []
+        for channel in channels:
+            rows += self.rows(
+                "SELECT o.message_id, o.environment, o.channel_id, m.channel_type, m.provider,"
+                " m.address, m.collection, m.recipient, m.tenant, m.content, m.overrides, o.attempt,"
+                " o.first_attempt_at FROM outbox o JOIN messages m ON m.id = o.message_id"
+                " WHERE o.lease_until IS NULL AND o.channel_id = ? AND o.due_at <= ?"
+                " ORDER BY o.due_at LIMIT ?",
+                (channel, to_micros(now), share),
+            )
         until = to_micros(now + lease)
         self.many(
             "UPDATE outbox SET lease_epoch = ?, lease_until = ? WHERE message_id = ?",
             [(epoch, until, row[0]) for row in rows],
         )
-        return [
-            Outbound(
-                message_id=r[0], environment=r[1], channel_id=r[2], channel_type=r[3], provider=r[4],
-                address=r[5], recipient=RecipientRef(r[6], r[7]), tenant=r[8], content=loads(r[9]),
-                overrides=loads(r[10]), attempt=r[11], first_attempt_at=from_micros(r[12]),
-                lease_epoch=epoch,
-            )
-            for r in rows
-        ]  # fmt: skip
+        return [_outbound(row, epoch) for row in rows]
 
     def held_outbox(self, items: Sequence[tuple[str, int, int]]) -> set[str]:
         """Return which of (message, attempt, epoch) are still leased just so (R-6)."""
@@ -178,12 +212,22 @@ class MessageVerbs(Sql):
             [(to_micros(at), m) for m, at in items],
         )
 
-    def free_outbox_leases(self, now: datetime, epoch: int) -> int:
-        """Free intents whose lease ended or whose worker's epoch is over."""
+    def release_outbox(self, message_ids: Sequence[str], epoch: int) -> None:
+        """Give back intents that were leased and not attempted."""
+        self.many(
+            "UPDATE outbox SET lease_until = NULL WHERE message_id = ? AND lease_epoch = ?",
+            [(m, epoch) for m in message_ids],
+        )
+
+    def free_outbox_leases(self, epoch: int) -> int:
+        """Free intents whose worker's epoch is over.
+
+        Not by time: the living worker knows what it holds, and a slow provider
+        must not make a second attempt start beside the first.
+        """
         return self.run(
-            "UPDATE outbox SET lease_until = NULL WHERE lease_until IS NOT NULL"
-            " AND (lease_until < ? OR lease_epoch < ?)",
-            (to_micros(now), epoch),
+            "UPDATE outbox SET lease_until = NULL WHERE lease_until IS NOT NULL AND lease_epoch < ?",
+            (epoch,),
         )
 
     def message_statuses(self, ids: Sequence[str]) -> dict[str, DeliveryStatus]:
@@ -231,4 +275,13 @@ def _message_row(item: NewMessage) -> tuple[Any, ...]:
         m.total_activities, m.total_actors, maybe_micros(m.scheduled_at), None, None, None, None,
         None, to_micros(m.inserted_at), to_micros(m.updated_at), dumps(item.snapshot),
         dumps(item.content), dumps(item.overrides),
+    )  # fmt: skip
+
+
+def _outbound(r: Sequence[Any], epoch: int) -> Outbound:
+    return Outbound(
+        message_id=r[0], environment=r[1], channel_id=r[2], channel_type=r[3], provider=r[4],
+        address=r[5], recipient=RecipientRef(r[6], r[7]), tenant=r[8], content=loads(r[9]),
+        overrides=loads(r[10]), attempt=r[11], first_attempt_at=from_micros(r[12]),
+        lease_epoch=epoch,
     )  # fmt: skip

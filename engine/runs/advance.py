@@ -93,8 +93,13 @@ class _Pass:
         try:
             self._gatekeep()
             index = self._start()
+            steps = 0
             while index != END:
+                if steps == self.inputs.step_limit:
+                    self.cursor = self.plan.steps[index].ref
+                    raise _Stop
                 index = self._step(self.plan.steps[index])
+                steps += 1
             self._end(RunStatus.COMPLETED, "run_completed")
         except _Stop:
             pass

@@ -14,9 +14,13 @@ from storage.runs import RunChange
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """Recorded results of effects: rendered texts by key."""
+    """Recorded results of effects: rendered texts by key.
+
+    `step_limit` ends a pass early (the benchmark's commit-per-step rival).
+    """
 
     rendered: Mapping[str, RenderResult] = field(default_factory=dict)
+    step_limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -163,7 +163,7 @@ class RunScope:
     def conditions(
         self,
         scope: Mapping[str, Any],
-        statuses: Mapping[str, tuple[MessageState, ...]],
+        statuses: Mapping[str, tuple[MessageState, ...]] | None,
         rendered: Mapping[str, str],
     ) -> ConditionScope:
         """Return the scope that conditions are evaluated in."""

@@ -1,0 +1,119 @@
+"""Send what the outbox holds, and write down each answer as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from engine.delivery.settle import Attempt, settle
+from engine.net.slots import Slots
+from engine.providers.send import PER_CHANNEL, send_each
+from engine.worker.services import ExecutorServices
+from engine.worker.world import environment_view
+from storage.faults import crash_point
+from storage.records import Outbound
+
+LEASE: Final = timedelta(seconds=60)
+_CLAIM: Final = 256
+_IN_FLIGHT: Final = 2000
+
+log = structlog.get_logger(__name__)
+
+
+class Sender:
+    """Keep many sends in flight; a channel that hangs delays only its own messages."""
+
+    def __init__(self, services: ExecutorServices, epoch: int) -> None:
+        """Start with nothing in flight."""
+        self._services, self._epoch = services, epoch
+        self._slots = Slots(PER_CHANNEL)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.in_flight = 0
+
+    def can_take(self) -> bool:
+        """Tell whether messages may be handed over directly."""
+        return self.in_flight < _IN_FLIGHT and not self._slots.full()
+
+    async def poll(self) -> int:
+        """Claim what is due and start sending it; return how many."""
+        if self.in_flight >= _IN_FLIGHT or not self._may_send():
+            return 0
+        services = self._services
+        if (
+            services.database.read().value("SELECT 1 FROM outbox WHERE lease_until IS NULL LIMIT 1")
+            is None
+        ):
+            return 0
+        busy = self._slots.full()
+        batch = await services.writer.run(
+            lambda tx: tx.claim_outbox(services.clock.now(), _CLAIM, LEASE, self._epoch, busy)
+        )
+        if batch:
+            await self.send(batch)
+        return len(batch)
+
+    def _may_send(self) -> bool:
+        paused = self._services.database.read().value("SELECT sending_paused FROM account")
+        return not paused
+
+    async def send(self, batch: Sequence[Outbound]) -> None:
+        """Send leased messages; local ones are settled before this returns."""
+        if not self._may_send():
+            await self._release([o.message_id for o in batch])
+            return
+        crash_point("before_provider_call")
+        by_environment: dict[str, list[Outbound]] = {}
+        for outbound in batch:
+            by_environment.setdefault(outbound.environment, []).append(outbound)
+        for environment, items in by_environment.items():
+            self.in_flight += len(items)
+            task = asyncio.create_task(self._send_environment(environment, items))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        await asyncio.sleep(0)
+
+    async def _send_environment(self, environment: str, items: list[Outbound]) -> None:
+        services = self._services
+        view = environment_view(services.database.read(), environment, services.unseal)
+        configs = {c.id: c.settings for c in view.channels.values()}
+        settled: set[str] = set()
+        try:
+            parts = send_each(
+                items,
+                configs,
+                services.transport,
+                allow_private=services.allow_private_network,
+                limits=self._slots,
+            )
+            async with contextlib.aclosing(parts):  # type: ignore[type-var]  # an async generator
+                async for part in parts:
+                    crash_point("after_provider_call")
+                    attempts = [Attempt(outbound=items[i], result=r) for i, r in part]
+                    await services.writer.run(
+                        lambda tx, a=attempts: settle(tx, a, services.clock.now())  # type: ignore[misc]  # a default binds the loop variable
+                    )
+                    crash_point("after_settle_commit")
+                    settled.update(a.outbound.message_id for a in attempts)
+                    self.in_flight -= len(attempts)
+        finally:
+            left = [o.message_id for o in items if o.message_id not in settled]
+            self.in_flight -= len(left)
+            if left:
+                await self._release(left)
+
+    async def _release(self, message_ids: list[str]) -> None:
+        await self._services.writer.run(lambda tx: tx.release_outbox(message_ids, self._epoch))
+
+    async def drain(self, seconds: float) -> None:
+        """Wait for what is in flight, then cut it off; unsent messages stay in the outbox."""
+        tasks = set(self._tasks)
+        if tasks:
+            _, pending = await asyncio.wait(tasks, timeout=seconds)
+            for task in pending:
+                task.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
