@@ -44,6 +44,15 @@ class Caller:
         """Give the tenants that feeds and preferences are limited to; None: no limit."""
         return None if self.token is None else self.token.tenant_scope(grant)
 
+    def require(self, grant: str) -> None:
+        """Let a token with explicit grants do only what it names.
+
+        Raises:
+            Forbidden: it does not hold `grant`.
+        """
+        if self.token is not None and not self.token.allows(grant):
+            raise Forbidden(f"The user token does not grant {grant}")
+
     def require_tenant(self, tenant: str | None, grant: str) -> None:
         """Let only data of the token's tenants through.
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import orjson
 
-from app.http.query import Query
+from app.http.query import Query, UnusableFilter
+from app.http.request import ApiRequest
+from app.http.responses import Response, json_response
 from storage.keyset import Key, Keyset, Slice
 from storage.records import JsonObject
+from storage.sql import Sql
 
-T = TypeVar("T")
+Entry = tuple[Key, JsonObject]
 SIZE: Final = 50
 _MOST_CURSOR: Final = 2000
 _INTEGER: Final = 2**63
@@ -29,30 +33,16 @@ def read_page(query: Query) -> Keyset:
     )
 
 
-def page(
-    slice_: Slice[T],
-    *,
-    size: int,
-    key_of: Callable[[T], Key],
-    shape: Callable[[T], JsonObject],
-    name: str = "entries",
-) -> JsonObject:
+def page(found: Slice[Entry], size: int, name: str = "entries") -> JsonObject:
     """Write a page; `name` is `items` for message-like lists."""
-    rows = slice_.rows
-    entries = [{**shape(row), "__cursor": encode_cursor(key_of(row))} for row in rows]
+    entries = [{**body, "__cursor": encode_cursor(key)} for key, body in found.rows]
     info = {
         "__typename": "PageInfo",
-        "after": entries[-1]["__cursor"] if rows and slice_.has_later else None,
-        "before": entries[0]["__cursor"] if rows and slice_.has_earlier else None,
+        "after": entries[-1]["__cursor"] if entries and found.has_later else None,
+        "before": entries[0]["__cursor"] if entries and found.has_earlier else None,
         "page_size": size,
     }
     return {name: entries, "page_info": info}
-
-
-def empty_page(size: int = SIZE, name: str = "entries") -> JsonObject:
-    """Write a page without entries, for filters that can match nothing."""
-    info = {"__typename": "PageInfo", "after": None, "before": None, "page_size": size}
-    return {name: [], "page_info": info}
 
 
 def encode_cursor(key: Key) -> str:
@@ -78,3 +68,19 @@ def _is_part(value: Any) -> bool:
     if isinstance(value, str):
         return True
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _INTEGER
+
+
+async def paged(
+    request: ApiRequest, read: Callable[[Sql, Keyset], Slice[Entry]], name: str = "entries"
+) -> Response:
+    """Answer a page that `read` fetches on a thread of its own.
+
+    Filters are read inside `read`: one that can match nothing gives an empty
+    page, never an unfiltered one.
+    """
+    keyset = read_page(request.query)
+    try:
+        found = await asyncio.to_thread(lambda: read(request.sql, keyset))
+    except UnusableFilter:
+        found = Slice(rows=[])
+    return json_response(page(found, keyset.limit, name))

@@ -62,7 +62,7 @@ def put_channel_data(
     for ref, name, data in items:
         channel = channels.get(name)
         if channel is None:
-            raise _unknown_channel(name)
+            raise unknown_channel(name)
         shaped = normalise(channel.type, data, f"channel_data.{name}")
         if isinstance(shaped, Problem):
             raise InvalidInput(problems=[shaped])
@@ -116,7 +116,8 @@ def _merge_preferences(
     )
 
 
-def _unknown_channel(name: str) -> InvalidInput:
+def unknown_channel(name: str) -> InvalidInput:
+    """Make the error that names a channel which does not exist."""
     message = f"There is no channel {name!r}: name one by its id or key"
     problem = Problem(path=f"channel_data.{name}", message=message, rule="channel_invalid")
     return InvalidInput(message, [problem], code="channel_invalid")

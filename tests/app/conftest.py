@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
+import jsonschema
 import pytest
+import yaml
 
 from app.api.app import create_api
 from app.services import Services
@@ -79,3 +82,35 @@ async def api(services: Services) -> AsyncIterator[httpx.AsyncClient]:
         headers={"authorization": "Bearer sk_development"},
     ) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def openapi() -> dict[str, Any]:
+    """The published document, its nullable parts rewritten as JSON Schema knows them."""
+    text = (Path(__file__).parent.parent / "data" / "openapi-api.yml").read_text()
+    document: dict[str, Any] = with_nulls(yaml.load(text, Loader=yaml.CSafeLoader))
+    return document
+
+
+def with_nulls(node: Any) -> Any:
+    """Turn OpenAPI's `nullable` into a union with null."""
+    if isinstance(node, list):
+        return [with_nulls(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    schema = {key: with_nulls(value) for key, value in node.items() if key != "nullable"}
+    return {"anyOf": [schema, {"type": "null"}]} if node.get("nullable") is True else schema
+
+
+@pytest.fixture(scope="session")
+def conforms(openapi: dict[str, Any]) -> Callable[[str, Any], None]:
+    """Fail unless a value has the published shape of that name."""
+
+    def check(name: str, value: Any) -> None:
+        schema = {
+            "$ref": f"#/components/schemas/{name}",
+            "components": openapi["components"],
+        }
+        jsonschema.Draft202012Validator(schema).validate(value)
+
+    return check
