@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.api.admission import Admission
 from engine.timing.clock import Clock
+from engine.trigger.accept import Acceptor
 from storage.db import Database
 from storage.ids import Ids, RandomIds
 from storage.writer import Writer
@@ -19,5 +21,8 @@ class Services:
     writer: Writer
     clock: Clock
     ids: Ids = field(default_factory=RandomIds)
+    acceptor: Acceptor = field(default_factory=lambda: Acceptor(RandomIds()))
+    admission: Admission = field(default_factory=Admission)
     settings: Any = None
     hint: Any = None
+    sealer: Any = None

@@ -248,3 +248,21 @@ class RunVerbs(Sql):
         runs = [run_from_row(row) for row in rows]
         wanted = None if recipients is None else set(recipients)
         return [run for run in runs if wanted is None or run.recipient in wanted]
+
+
+def oldest_ready(sql: Sql) -> datetime | None:
+    """Return since when the oldest ready run has waited, whatever its workflow."""
+    oldest: int | None = None
+    last: tuple[int, str, str] | None = None
+    while True:
+        where = "" if last is None else " AND (priority, environment, workflow) > (?,?,?)"
+        row = sql.row(
+            "SELECT priority, environment, workflow, ready_at FROM runs"
+            f" WHERE phase = 'ready'{where} ORDER BY priority, environment, workflow, ready_at"
+            " LIMIT 1",
+            last or (),
+        )
+        if row is None:
+            return maybe_instant(oldest)
+        last = (row[0], row[1], row[2])
+        oldest = row[3] if oldest is None else min(oldest, row[3])
