@@ -14,6 +14,7 @@ import aiosmtplib
 from engine.net.exchange import FailureKind, NetFailure, SmtpAnswer, SmtpMail, SmtpStage
 
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9.-]{1,200}")
+_UNSAFE: Final = re.compile(r"[\x00-\x20\x7f<>]")
 _NOT_OFFERED: Final = 502
 
 
@@ -25,6 +26,8 @@ async def hand_over(
     The first recipient decides: is it refused, nobody gets the mail; are
     others refused, the rest still do.
     """
+    if any(_UNSAFE.search(address) for address in (mail.sender, *mail.recipients)):
+        return NetFailure(kind="invalid", message="an address cannot be written on a command line")
     started = time.perf_counter()
     conversation = _Conversation(mail, tls_context)
     try:

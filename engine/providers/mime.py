@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
-from email.headerregistry import Address
+from email.header import Header
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
+from email.policy import SMTP
 from email.utils import format_datetime
 from hashlib import blake2b
 from typing import Any, Final
@@ -20,12 +20,15 @@ import httpx
 from storage.records import JsonObject, Outbound
 
 MAX_MAILBOX: Final = 1000
+MAX_HEADER: Final = 2000
+MAX_LINE: Final = 850
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _LOCAL: Final = re.compile(r"[^\s\x00-\x20\x7f()<>@,;:\\\"\[\]]{1,64}")
 _MAILBOX: Final = re.compile(
     r'(?:(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<name>[^"<>]*?))\s*<(?P<angle>[^<>]+)>|(?P<bare>[^<>"]+))'
 )
+_SPECIAL: Final = re.compile(r'[()<>@,;:\\".\[\]]')
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _MEDIA_TYPE: Final = re.compile(r"([a-z0-9!#$&^_.+-]{1,60})/([a-z0-9!#$&^_.+-]{1,60})")
 
@@ -52,12 +55,19 @@ class Mailbox:
 
     def named(self, name: object) -> Mailbox:
         """Give the same address under another name."""
-        return replace(self, name=_line(name))
+        return replace(self, name=_line(name)[:200])
 
-    def as_header(self) -> Address:
-        """Give the form that the email package writes and quotes."""
-        local, _, domain = self.address.rpartition("@")
-        return Address(self.name, local, domain)
+    def as_header(self) -> str:
+        """Give the form for a header, the name quoted or encoded as it needs."""
+        if not self.name:
+            return self.address
+        if not _is_plain(self.name):
+            name = Header(self.name, "utf-8").encode(linesep="\r\n")
+        elif _SPECIAL.search(self.name):
+            name = '"' + re.sub(r'([\\"])', r"\\\1", self.name) + '"'
+        else:
+            name = self.name
+        return f"{name} <{self.address}>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,12 +101,8 @@ def compose(envelope: Envelope, outbound: Outbound) -> bytes:
     Raises:
         BadAttachment: an attachment is not base64.
     """
-    everyone = (envelope.sender, *envelope.to, *envelope.cc, *envelope.reply_to)
-    is_ascii = all(mailbox.address.isascii() for mailbox in everyone)
     # Seven bits throughout: nothing then depends on what the server supports.
-    policy = SMTP.clone(cte_type="7bit") if is_ascii else SMTPUTF8.clone(cte_type="7bit")
-    mail = EmailMessage(policy=policy)
-    _write_headers(mail, envelope, outbound)
+    mail = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
     inline, attached = _attachments(outbound.overrides.get("attachments"))
     _write_bodies(mail, outbound.content, inline)
     for file in attached:
@@ -112,7 +118,7 @@ def compose(envelope: Envelope, outbound: Outbound) -> bytes:
     for number, part in enumerate(mail.walk()):
         if part.is_multipart():
             part.set_boundary(f"=_{seed.hexdigest()[:40]}_{number}")
-    return mail.as_bytes()
+    return _header_block(envelope, outbound).encode() + mail.as_bytes()
 
 
 def _line(value: object) -> str:
@@ -156,26 +162,44 @@ def _mailbox(entry: str) -> Mailbox:
         host = ""
     if not re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", host) or len(host) > 253:
         raise BadAddress("expected an e-mail address such as ann@example.com")
-    return Mailbox(f"{local}@{host}", _line(re.sub(r"\\(.)", r"\1", name)))
+    return Mailbox(f"{local}@{host}", _line(re.sub(r"\\(.)", r"\1", name))[:200])
 
 
-def _write_headers(mail: EmailMessage, envelope: Envelope, outbound: Outbound) -> None:
+def _header_block(envelope: Envelope, outbound: Outbound) -> str:
+    """Write the headers; the email package's own folding loses spaces and decodes words."""
     content = outbound.content
-    sender_domain = envelope.sender.address.rpartition("@")[2]
-    local_id = re.sub(r"[^A-Za-z0-9._-]", "-", outbound.message_id) or "message"
-    mail["From"] = envelope.sender.as_header()
-    mail["To"] = [mailbox.as_header() for mailbox in envelope.to]
-    if envelope.cc:
-        mail["Cc"] = [mailbox.as_header() for mailbox in envelope.cc]
-    if envelope.reply_to:
-        mail["Reply-To"] = [mailbox.as_header() for mailbox in envelope.reply_to]
+    domain = envelope.sender.address.rpartition("@")[2]
+    local_id = re.sub(r"[^A-Za-z0-9._-]", "-", outbound.message_id)[:200] or "message"
     subject = content.get("subject_line") or content.get("subject") or ""
-    mail["Subject"] = _line(subject)
-    mail["Date"] = format_datetime(outbound.first_attempt_at.astimezone(UTC))
-    mail["Message-ID"] = f"<{local_id}@{sender_domain}>"
+    fields = {
+        "From": _address_list((envelope.sender,)),
+        "To": _address_list(envelope.to),
+        "Cc": _address_list(envelope.cc),
+        "Reply-To": _address_list(envelope.reply_to),
+        "Subject": _text_value("Subject", _line(subject)),
+        "Date": format_datetime(outbound.first_attempt_at.astimezone(UTC)),
+        "Message-ID": f"<{local_id}@{domain}>",
+    }
+    names = {name.lower(): name for name in fields}
     for name, text in _extra_headers(outbound.overrides.get("json_overrides")):
-        del mail[name]
-        mail[name] = text
+        fields[names.setdefault(name.lower(), name)] = _text_value(name, text)
+    return "".join(f"{name}: {value}\r\n" for name, value in fields.items() if value)
+
+
+def _address_list(mailboxes: tuple[Mailbox, ...]) -> str:
+    return ",\r\n ".join(mailbox.as_header() for mailbox in mailboxes)
+
+
+def _text_value(name: str, text: str) -> str:
+    """Write a text as one line if it is plain and fits (a line holds 998), else encoded."""
+    if _is_plain(text) and len(text) < MAX_LINE:
+        return text
+    return Header(text[:MAX_HEADER], "utf-8", header_name=name).encode(linesep="\r\n")
+
+
+def _is_plain(text: str) -> bool:
+    """Tell text that readers show as it stands; "=?" would make them decode it."""
+    return text.isascii() and "=?" not in text
 
 
 def _extra_headers(overrides: Any) -> list[tuple[str, str]]:
@@ -218,7 +242,8 @@ def _attachments(value: Any) -> tuple[list[_File], list[_File]]:
 
 
 def _read_file(entry: Mapping[str, Any]) -> _File:
-    name = _line(entry.get("name") or "attachment")[:200]
+    # Parted, for the email package decodes such words, line breaks in them included.
+    name = _line(entry.get("name") or "attachment")[:200].replace("=?", "= ?")
     try:
         data = base64.b64decode("".join(str(entry.get("content") or "").split()), validate=True)
     except (binascii.Error, ValueError):

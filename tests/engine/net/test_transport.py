@@ -6,16 +6,12 @@ import ssl
 import time
 import zlib
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from engine.net.transport import HttpAnswer, HttpRequest, HttpTransport, NetFailure
+from tests.engine.net.certificates import certificate
 from tests.engine.net.raw_server import RawServer, say
 
 
@@ -326,47 +322,16 @@ async def test_a_cancelled_send_leaves_the_transport_usable(
     assert isinstance(await send(transport, raw_server.url), HttpAnswer)
 
 
-def certificate(folder: Path, name: str) -> tuple[Path, x509.Certificate]:
-    """Write a key and a certificate of its own signing for the host name."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    names: list[x509.GeneralName] = [x509.DNSName(name)]
-    if name == "address":
-        names = [x509.IPAddress(ip_address("127.0.0.1"))]
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(
-        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file = folder / f"{name}.pem"
-    file.write_bytes(private + built.public_bytes(pem))
-    return file, built
-
-
 @pytest.mark.parametrize(("host", "works"), [("hooks.test", True), ("other.test", False)])
 async def test_tls_is_checked_against_the_name_and_not_the_address(
     host: str, works: bool, tmp_path: Path
 ) -> None:
-    file, built = certificate(tmp_path, "hooks.test")
+    file, pem = certificate(tmp_path, "hooks.test")
     seen: list[str | None] = []
     server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server_side.load_cert_chain(file)
     server_side.sni_callback = lambda _socket, name, _context: seen.append(name)
-    client_side = ssl.create_default_context(
-        cadata=built.public_bytes(serialization.Encoding.PEM).decode()
-    )
+    client_side = ssl.create_default_context(cadata=pem)
 
     async def resolve(host: str, port: int) -> Sequence[str]:
         return ["127.0.0.1"]
