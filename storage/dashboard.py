@@ -97,7 +97,7 @@ def count_triggers(sql: Sql, environment: str, since: datetime) -> int:
                 (environment, key, to_micros(since)),
             )
         )
-        for key in keys
+        for (key,) in keys
     )
 
 
@@ -110,14 +110,12 @@ def pulse(
     """
     start = first_id(today)
     every = count_messages(sql, environment, start) if total is None else total
-    by_status: dict[str, int] = {
-        status: number
-        for status, number in sql.rows(
-            "SELECT status, count(*) FROM messages INDEXED BY messages_exceptions"
-            f" WHERE environment = ? AND status IN {_EXCEPTIONS} AND id >= ? GROUP BY status",
-            (environment, start),
-        )
-    }
+    exceptions = sql.rows(
+        "SELECT status, count(*) FROM messages INDEXED BY messages_exceptions"
+        f" WHERE environment = ? AND status IN {_EXCEPTIONS} AND id >= ? GROUP BY status",
+        (environment, start),
+    )
+    by_status: dict[str, int] = {str(row[0]): int(row[1]) for row in exceptions}
     queued, oldest = _outbox(sql, environment)
     waiting = int(
         sql.value(
@@ -141,7 +139,8 @@ def pulse(
 
 def _outbox(sql: Sql, environment: str) -> tuple[int, Instant | None]:
     row = sql.row(
-        "SELECT count(*), min(due_at) FROM (SELECT due_at FROM outbox WHERE environment = ? LIMIT ?)",
+        "SELECT count(*), min(due_at) FROM"
+        " (SELECT due_at FROM outbox WHERE environment = ? LIMIT ?)",
         (environment, _MOST),
     )
     return (0, None) if row is None else (int(row[0]), maybe_instant(row[1]))
@@ -207,35 +206,29 @@ def walk(
 
 
 def chunks(
-    sql: Sql, statement: str, params: list[Any], columns: str, after: Cursor | None, key: slice
+    sql: Sql,
+    statement: str,
+    params: list[Any],
+    columns: str,
+    after: Cursor | None,
+    key: slice,
+    size: int = _CHUNK,
 ) -> Iterator[list[tuple[Any, ...]]]:
     """Yield an index newest first, chunk by chunk; `{after}` in the statement is the bound."""
     order = columns.replace(",", " DESC,") + " DESC"
     while True:
         bound = f" AND ({columns}) < ({marks(len(after))})" if after else ""
         rows = sql.rows(
-            statement.replace("{after}", bound) + f" ORDER BY {order} LIMIT {_CHUNK}",
+            statement.replace("{after}", bound) + f" ORDER BY {order} LIMIT {size}",
             [*params, *(after or ())],
         )
         yield rows
-        if len(rows) < _CHUNK:
+        if len(rows) < size:
             return
         after = tuple(rows[-1][key])
 
 
 # ------------------------------------------------------------------ names
-
-
-def workflow_names(sql: Sql, environment: str) -> dict[str, str]:
-    """Return the name of every workflow by key, of its current version or its draft."""
-    rows = sql.rows(
-        "SELECT w.key, coalesce(json_extract(v.definition, '$.name'),"
-        " json_extract(w.draft, '$.name')) FROM workflows w LEFT JOIN workflow_versions v"
-        " ON v.environment = w.environment AND v.key = w.key AND v.number = w.version"
-        " WHERE w.environment = ?",
-        (environment,),
-    )
-    return {key: str(name) if name else key for key, name in rows}
 
 
 def recipient_names(
@@ -269,23 +262,22 @@ def recipient_properties(sql: Sql, environment: str, ref: RecipientRef) -> JsonO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkflowRow:
-    """A workflow as lists show it; `definition` is the current version's, or the draft's."""
+class WorkflowHead:
+    """A workflow without its definition; `content_hash` names what `definition_of` gives."""
 
     key: str
-    name: str
     status: str
     version: int | None
     has_changes: bool
-    definition: JsonObject
+    content_hash: str
     last_triggered: Instant | None
 
 
-def workflows(sql: Sql, environment: str) -> list[WorkflowRow]:
+def workflow_heads(sql: Sql, environment: str) -> list[WorkflowHead]:
     """Return an environment's workflows that are not archived, the last used first."""
     rows = sql.rows(
         "SELECT w.key, w.status, w.version, w.draft_hash IS NOT NULL AND"
-        " w.draft_hash IS NOT v.content_hash, coalesce(v.definition, w.draft, '{}'),"
+        " w.draft_hash IS NOT v.content_hash, coalesce(v.content_hash, w.draft_hash, ''),"
         " (SELECT max(t.inserted_at) FROM triggers t INDEXED BY triggers_workflow"
         "  WHERE t.environment = w.environment AND t.workflow = w.key)"
         " FROM workflows w LEFT JOIN workflow_versions v ON v.environment = w.environment"
@@ -293,14 +285,21 @@ def workflows(sql: Sql, environment: str) -> list[WorkflowRow]:
         " WHERE w.environment = ? AND w.status <> 'archived' ORDER BY 6 DESC, w.key",
         (environment,),
     )
-    found = []
-    for key, status, version, has_changes, text, last in rows:
-        definition = dict(loads(text))
-        found.append(
-            WorkflowRow(
-                key=key, name=str(definition.get("name") or key), status=status, version=version,
-                has_changes=bool(has_changes), definition=definition,
-                last_triggered=maybe_instant(last),
-            )
-        )  # fmt: skip
-    return found
+    return [
+        WorkflowHead(
+            key=r[0], status=r[1], version=r[2], has_changes=bool(r[3]), content_hash=r[4],
+            last_triggered=maybe_instant(r[5]),
+        )
+        for r in rows
+    ]  # fmt: skip
+
+
+def definition_of(sql: Sql, environment: str, key: str) -> JsonObject:
+    """Return a workflow's current version, or its draft before the first commit."""
+    text = sql.value(
+        "SELECT coalesce(v.definition, w.draft, '{}') FROM workflows w"
+        " LEFT JOIN workflow_versions v ON v.environment = w.environment AND v.key = w.key AND v.number = w.version"
+        " WHERE w.environment = ? AND w.key = ?",
+        (environment, key),
+    )
+    return dict(loads(text)) if text else {}

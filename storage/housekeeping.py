@@ -152,6 +152,11 @@ def purge_expired(tx: Tx, now: datetime, *, log_days: int) -> int:
 # ------------------------------------------------------------ opening a file
 
 
+def sqlite_version() -> str:
+    """Name the SQLite that serves the file."""
+    return apsw.sqlite_lib_version()
+
+
 def check_file(path: Path, backups: Path) -> None:
     """Refuse a file that is damaged or not Tocsin's, before anything is written to it.
 
@@ -161,7 +166,7 @@ def check_file(path: Path, backups: Path) -> None:
     """
     if apsw.SQLITE_VERSION_NUMBER < MINIMUM_SQLITE:
         raise StorageError(
-            f"SQLite {apsw.sqlite_lib_version()} can damage a data file that two processes write; "
+            f"SQLite {sqlite_version()} can damage a data file that two processes write; "
             "install apsw 3.51.3 or newer."
         )
     if not path.exists():

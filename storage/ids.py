@@ -66,18 +66,36 @@ def encode_ksuid(now: datetime, tail: bytes) -> str:
     """
     seconds = int(now.timestamp())
     fraction = now.microsecond * 16  # 20 bits of microseconds, left-aligned in 24
-    raw = (seconds - _KSUID_EPOCH).to_bytes(4, "big") + fraction.to_bytes(3, "big") + tail[:13]
-    number = int.from_bytes(raw, "big")
-    digits: list[str] = []
-    for _ in range(_LENGTH):
-        number, rest = divmod(number, 62)
-        digits.append(_ALPHABET[rest])
-    return "".join(reversed(digits))
+    number = int.from_bytes(
+        (seconds - _KSUID_EPOCH).to_bytes(4, "big") + fraction.to_bytes(3, "big") + tail[:13], "big"
+    )
+    # Three digits at a time, from three machine-word sized parts: four times
+    # as fast as 27 divisions of a 160-bit number, on the hottest path there is.
+    high, low = divmod(number, _NINE * _NINE)
+    middle, low = divmod(low, _NINE)
+    return _nine(high) + _nine(middle) + _nine(low)
+
+
+_NINE: Final = 62**9
+_THREE: Final = 62**3
+_TRIPLES: Final = tuple(a + b + c for a in _ALPHABET for b in _ALPHABET for c in _ALPHABET)
+
+
+def _nine(number: int) -> str:
+    high, low = divmod(number, _THREE)
+    high, middle = divmod(high, _THREE)
+    return _TRIPLES[high] + _TRIPLES[middle] + _TRIPLES[low]
 
 
 def derived_ksuid(now: datetime, *parts: str) -> str:
     """Return the KSUID that `parts` always give at `now` (message ids: R-3)."""
     return encode_ksuid(now, hashlib.blake2b("\x1f".join(parts).encode(), digest_size=13).digest())
+
+
+def ordered_ksuid(now: datetime, sequence: int, subject: str) -> str:
+    """Return the KSUID of a log row: sorts by instant, then by `sequence`."""
+    tail = hashlib.blake2b(subject.encode(), digest_size=7).digest()
+    return encode_ksuid(now, (sequence % 2**48).to_bytes(6, "big") + tail)
 
 
 def run_id(trigger_id: str, collection: str, recipient_id: str) -> str:

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from storage.ids import ordered_ksuid
 from storage.records import JsonObject, MessageEvent
 from storage.sql import Sql, dumps, from_micros, loads, to_micros
 
 _SHAPES: Final = {
     "run_events": "id INTEGER PRIMARY KEY, environment TEXT NOT NULL, run_id TEXT NOT NULL, entries TEXT NOT NULL",
     "message_events": (
-        "id TEXT PRIMARY KEY, environment TEXT NOT NULL, message_id TEXT NOT NULL,"
+        "id INTEGER PRIMARY KEY, environment TEXT NOT NULL, message_id TEXT NOT NULL,"
         " event TEXT NOT NULL, data TEXT NOT NULL, inserted_at INTEGER NOT NULL"
     ),
     "delivery_logs": (
@@ -67,8 +68,8 @@ def message_events(sql: Sql, environment: str, message_id: str) -> list[MessageE
     )
     return [
         MessageEvent(
-            id=r[0], environment=environment, message_id=message_id, event=r[1], data=loads(r[2]),
-            inserted_at=from_micros(r[3]),
+            id=ordered_ksuid(from_micros(r[3]), r[0], message_id), environment=environment,
+            message_id=message_id, event=r[1], data=loads(r[2]), inserted_at=from_micros(r[3]),
         )
         for r in rows
     ]  # fmt: skip
@@ -117,20 +118,13 @@ class LogVerbs(Sql):
         )
 
     def log_message_events(self, events: Iterable[MessageEvent], now: datetime) -> None:
-        """Append message events; one with an id that exists is left alone."""
+        """Append message events; their ids are derived from their rows when read."""
         table = self._table("message_events", now)
         self.many(
-            f"INSERT OR IGNORE INTO {table} (id, environment, message_id, event, data, inserted_at)"
-            " VALUES (?,?,?,?,?,?)",
+            f"INSERT INTO {table} (environment, message_id, event, data, inserted_at)"
+            " VALUES (?,?,?,?,?)",
             [
-                (
-                    e.id,
-                    e.environment,
-                    e.message_id,
-                    e.event,
-                    dumps(e.data),
-                    to_micros(e.inserted_at),
-                )
+                (e.environment, e.message_id, e.event, dumps(e.data), to_micros(e.inserted_at))
                 for e in events
             ],
         )

@@ -302,7 +302,7 @@ class NewMessage:
 class MessageEvent:
     """A committed fact about a message (engine E-155)."""
 
-    id: str
+    id: str = ""
     environment: str
     message_id: str
     event: str

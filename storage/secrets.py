@@ -81,11 +81,11 @@ def load_master(folder: Path, given: str | None) -> str:
         return given
     path = folder / FILE_NAME
     if not path.exists():
-        _write_private(path, base64.b64encode(secrets.token_bytes(32)).decode() + "\n")
+        write_private(path, base64.b64encode(secrets.token_bytes(32)).decode() + "\n")
     return path.read_text().strip()
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
     """Write a file that nobody else may read, complete or not at all."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -78,16 +78,14 @@ def _settle_one(
         return
     external = result.external_id if isinstance(result, (Accepted, Delivered)) else None
     next_at = next_attempt(number, outbound.first_attempt_at, now, result, jitter_for(id_, number))
-    status, steps = stored, list(_signals(outbound, result, next_at))
-    for order, (signal, data) in enumerate(steps):
+    status, steps = stored, _signals(outbound, result, next_at)
+    for signal, data in steps:
         status = move(status, signal)
-        name = f"message.{status.value}"
         out.events.append(
             MessageEvent(
-                id=derived_ksuid(now, id_, str(number), str(order), name),
                 environment=outbound.environment,
                 message_id=id_,
-                event=name,
+                event=f"message.{status.value}",
                 data=data,
                 inserted_at=now,
             )

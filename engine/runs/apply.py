@@ -16,7 +16,6 @@ from engine.runs.windows import Logged, NewestVersion, enter_window
 from engine.steps.throttle import decide_gate
 from storage.calls import PendingCall
 from storage.faults import crash_point
-from storage.ids import derived_ksuid
 from storage.records import (
     DeliveryStatus,
     Message,
@@ -201,7 +200,6 @@ def _message(effects: Effects, item: Produced, contents: Contents, now: datetime
 def _events(message: Message) -> list[MessageEvent]:
     return [
         MessageEvent(
-            id=derived_ksuid(message.inserted_at, message.id, name),
             environment=message.environment,
             message_id=message.id,
             event=name,

@@ -85,7 +85,7 @@ CREATE INDEX idempotency_expiry ON idempotency_keys (expires_at);
 CREATE TABLE triggers (id TEXT PRIMARY KEY, environment TEXT NOT NULL, workflow TEXT NOT NULL,
   version INTEGER NOT NULL, version_id TEXT NOT NULL, source_type TEXT NOT NULL, data TEXT NOT NULL,
   actor_collection TEXT, actor_id TEXT, tenant TEXT, cancellation_key TEXT, settings TEXT NOT NULL,
-  pending TEXT, priority INTEGER NOT NULL, inserted_at INTEGER NOT NULL) WITHOUT ROWID;
+  pending TEXT, priority INTEGER NOT NULL, inserted_at INTEGER NOT NULL);
 CREATE INDEX triggers_pending ON triggers (priority, inserted_at) WHERE pending IS NOT NULL;
 CREATE INDEX triggers_cancel ON triggers (environment, workflow, cancellation_key)
   WHERE cancellation_key IS NOT NULL;
@@ -96,7 +96,7 @@ CREATE TABLE runs (id TEXT PRIMARY KEY, environment TEXT NOT NULL, partition INT
   cursor TEXT, resume TEXT, state TEXT NOT NULL, attempt INTEGER NOT NULL, error_count INTEGER NOT NULL,
   wake_at INTEGER, ready_at INTEGER, priority INTEGER NOT NULL, lease_epoch INTEGER NOT NULL,
   lease_until INTEGER, row_version INTEGER NOT NULL, inserted_at INTEGER NOT NULL,
-  updated_at INTEGER NOT NULL) WITHOUT ROWID;
+  updated_at INTEGER NOT NULL);
 CREATE INDEX runs_ready ON runs (priority, environment, workflow, ready_at) WHERE phase = 'ready';
 CREATE INDEX runs_leased ON runs (lease_until) WHERE phase = 'leased';
 CREATE INDEX runs_trigger ON runs (trigger_id);
@@ -113,13 +113,13 @@ CREATE TABLE windows (id TEXT PRIMARY KEY, environment TEXT NOT NULL, workflow T
   step_key TEXT NOT NULL, step_ref TEXT NOT NULL, collection TEXT NOT NULL, recipient TEXT NOT NULL, batch_key TEXT NOT NULL,
   holder_run_id TEXT, opened_at INTEGER NOT NULL, closes_at INTEGER NOT NULL, limit_at INTEGER,
   generation INTEGER NOT NULL, count INTEGER NOT NULL, total INTEGER NOT NULL, settings TEXT NOT NULL,
-  closed_at INTEGER) WITHOUT ROWID;
+  closed_at INTEGER);
 CREATE UNIQUE INDEX windows_open ON windows (environment, workflow, step_key, collection, recipient, batch_key)
   WHERE closed_at IS NULL;
 CREATE INDEX windows_holder ON windows (holder_run_id) WHERE closed_at IS NULL;
 CREATE TABLE window_items (window_id TEXT NOT NULL, seq INTEGER NOT NULL, id TEXT NOT NULL, run_id TEXT NOT NULL,
   cancellation_key TEXT, actor_collection TEXT, actor_id TEXT, data TEXT NOT NULL, inserted_at INTEGER NOT NULL,
-  cancelled_at INTEGER, PRIMARY KEY (window_id, seq)) WITHOUT ROWID;
+  cancelled_at INTEGER, PRIMARY KEY (window_id, seq));
 CREATE INDEX window_items_run ON window_items (run_id);
 CREATE TABLE throttles (environment TEXT NOT NULL, workflow TEXT NOT NULL, step_ref TEXT NOT NULL,
   collection TEXT NOT NULL, recipient TEXT NOT NULL, throttle_key TEXT NOT NULL, ends_at INTEGER NOT NULL,
@@ -145,7 +145,7 @@ CREATE TABLE messages (id TEXT PRIMARY KEY, environment TEXT NOT NULL, run_id TE
   metadata TEXT NOT NULL, snapshot TEXT NOT NULL, content TEXT NOT NULL, overrides TEXT NOT NULL,
   attempts INTEGER NOT NULL, total_activities INTEGER NOT NULL, total_actors INTEGER NOT NULL,
   scheduled_at INTEGER, seen_at INTEGER, read_at INTEGER, interacted_at INTEGER, link_clicked_at INTEGER,
-  archived_at INTEGER, inserted_at INTEGER NOT NULL, updated_at INTEGER NOT NULL) WITHOUT ROWID;
+  archived_at INTEGER, inserted_at INTEGER NOT NULL, updated_at INTEGER NOT NULL);
 CREATE UNIQUE INDEX messages_once ON messages (run_id, step_ref, channel_id, address, iteration);
 CREATE INDEX messages_feed ON messages (environment, channel_id, collection, recipient, id);
 CREATE INDEX messages_recipient ON messages (environment, collection, recipient, id);
