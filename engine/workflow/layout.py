@@ -25,6 +25,13 @@ WORKFLOW_SCHEMA: Final = "https://schemas.knock.app/cli/workflow.json"
 MANIFEST_SCHEMA: Final = "https://schemas.knock.app/cli/knock.json"
 _ENVELOPE: Final = ("$schema", "__readonly")
 _JSON_FIELDS: Final = frozenset({"visual_blocks", "trigger_data_json_schema"})
+_MAIN_FILES: Final[Mapping[str, str]] = {
+    "audiences": "audience.json",
+    "partials": "partial.json",
+    "layouts": "layout.json",
+    "message-types": "message_type.json",
+    "guides": "guide.json",
+}
 _LEVELS: Final = 2
 _MARK: Final = b"\xef\xbb\xbf"  # the byte order mark that some editors write
 _KEY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,254}")
@@ -82,10 +89,31 @@ def read_workflow(
     if not isinstance(value, dict):
         message = "Expected a JSON object with the fields name and steps."
         return None, {}, [Problem(rule="file.json", file=WORKFLOW_FILE, message=message)]
-    reader = _Reader(files)
+    reader = _Reader(files, used={WORKFLOW_FILE})
     definition = reader.inline({k: v for k, v in value.items() if k not in _ENVELOPE}, _Spot())
     readonly = value.get("__readonly")
     return definition, readonly if isinstance(readonly, dict) else {}, reader.problems
+
+
+def read_resource(
+    folder: str, files: Mapping[str, bytes]
+) -> tuple[JsonObject | None, list[Problem]]:
+    """Read a layout, partial … with its texts inlined; None for other files.
+
+    Translations have no file of their own to start from: theirs are texts by name.
+    """
+    if folder == "translations":
+        return {name: raw.decode("utf-8", "replace") for name, raw in files.items()}, []
+    main = _MAIN_FILES.get(folder, "")
+    if main not in files:
+        return None, []
+    value, problems = read_json(files[main], main)
+    if not isinstance(value, dict):
+        return None, problems
+    reader = _Reader(files, used={main})
+    spot = _Spot(file=main)
+    content = reader.inline({k: v for k, v in value.items() if k not in _ENVELOPE}, spot)
+    return content, reader.problems
 
 
 def workflow_files(
@@ -172,7 +200,7 @@ class _Reader:
             reason = f'"{reference}" must be a relative path inside the folder of the workflow.'
         elif path not in self.files:
             reason = f'There is no file "{reference}"; create it, or write the text here.'
-        elif path in self.used or path == WORKFLOW_FILE:
+        elif path in self.used:
             reason = f'"{reference}" is used twice; each text needs a file of its own.'
         if reason:
             self._add("file.reference", reason, spot)

@@ -26,6 +26,7 @@ from engine.workflow.layout import (
     is_inside,
     is_key,
     read_json,
+    read_resource,
     read_workflow,
     workflow_files,
 )
@@ -111,11 +112,13 @@ def read_project(path: Path) -> Project:
     workflows: dict[str, WorkflowSource] = {}
     resources: list[Resource] = []
     for folder, key, files in _resources(path, base, problems) if base else ():
+        where = Project(workflows={}, manifest=manifest).path_of(folder, key, "")
         if folder != WORKFLOWS or not key:
             resources.append(Resource(folder=folder, key=key, files=files))
+            _, found = read_resource(folder, files)
+            problems += [replace(p, file=f"{where}/{p.file}") for p in found]
             continue
         definition, readonly, found = read_workflow(files)
-        where = Project(workflows={}, manifest=manifest).path_of(WORKFLOWS, key, "")
         problems += [replace(p, file=f"{where}/{p.file or WORKFLOW_FILE}") for p in found]
         if definition is not None:
             workflows[key] = WorkflowSource(

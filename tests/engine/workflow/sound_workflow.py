@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+from datetime import UTC, datetime
 from typing import Any
+
+from storage.records import WorkflowStatus, WorkflowVersion
 
 CHANNELS = {"email": "email", "in-app": "in_app_feed", "sms": "sms"}
 WHEN = {"all": [{"variable": "data.plan", "operator": "equal_to", "argument": "pro"}]}
@@ -71,3 +74,18 @@ def branch(d: dict[str, Any]) -> dict[str, Any]:
 def mail(d: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = branch(d)["branches"][0]["steps"][0]
     return found
+
+
+def committed(definition: dict[str, Any], number: int = 1) -> WorkflowVersion:
+    return WorkflowVersion(
+        id=f"v-{number}",
+        environment="development",
+        key="w",
+        number=number,
+        definition=definition,
+        content_hash="h",
+        status=WorkflowStatus.ACTIVE,
+        author="ann",
+        message="",
+        inserted_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )

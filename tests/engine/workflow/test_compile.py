@@ -1,16 +1,16 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from pydantic import Field
+from sound_workflow import committed
 
 from engine.errors import DefinitionError
 from engine.workflow.compile import PlanCache, compile_plan
 from engine.workflow.kinds import STEPS, Step, StepSettings
 from engine.workflow.plan import END, Plan
-from storage.records import WorkflowStatus, WorkflowVersion
+from storage.records import WorkflowVersion
 
 PRO = {"all": [{"variable": "data.plan", "operator": "equal_to", "argument": "pro"}]}
 UNSEEN = {
@@ -36,18 +36,7 @@ def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def version(*steps: dict[str, Any], number: int = 1, **fields: Any) -> WorkflowVersion:
-    return WorkflowVersion(
-        id=f"v-{number}",
-        environment="development",
-        key="w",
-        number=number,
-        definition={"name": "W", "steps": list(steps), **fields},
-        content_hash="h",
-        status=WorkflowStatus.ACTIVE,
-        author="ann",
-        message="",
-        inserted_at=datetime(2026, 1, 1, tzinfo=UTC),
-    )
+    return committed({"name": "W", "steps": list(steps), **fields}, number)
 
 
 def step(ref: str, type_: str = "delay", **fields: Any) -> dict[str, Any]:

@@ -8,9 +8,11 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sound_workflow import CHANNELS, WHEN, branch, good, mail
+from sound_workflow import CHANNELS, WHEN, branch, committed, good, mail
 from step_trees import json_values
 
+from engine.workflow.compile import compile_plan
+from engine.workflow.definition import refs_of
 from engine.workflow.kinds import discover
 from engine.workflow.project import read_project
 from engine.workflow.validate import project_problems, workflow_problems
@@ -341,13 +343,17 @@ def places(value: Any) -> list[tuple[Any, Any]]:
 
 @given(st.data())
 @settings(max_examples=300, deadline=None)
-def test_no_json_makes_the_checks_crash(data: st.DataObject) -> None:
+def test_no_json_makes_the_checks_crash_and_what_passes_them_compiles(
+    data: st.DataObject,
+) -> None:
     definition = good()
     for _ in range(data.draw(st.integers(1, 3))):
         holder, key = data.draw(st.sampled_from(places(definition)))
         holder[key] = data.draw(json_values)
-    for problem in workflow_problems("w", definition, channels=CHANNELS):
-        assert problem.message
+    problems = workflow_problems("w", definition, channels=CHANNELS)
+    assert all(problem.message for problem in problems)
+    if not problems:
+        assert compile_plan(committed(definition)).index_by_ref.keys() == set(refs_of(definition))
 
 
 def test_a_problem_of_a_project_names_the_file_that_holds_the_field(tmp_path: Path) -> None:
