@@ -43,7 +43,9 @@ def seed(tx: Tx) -> None:
         )
         for kind, prefix in ((KeyKind.SECRET, "sk"), (KeyKind.PUBLIC, "pk")):
             key = f"{prefix}_{environment}"
-            api_keys.create(tx, environment=environment, kind=kind, name=key, now=NOW, plain=key)
+            api_keys.create(
+                tx, environment=environment, kind=kind, name=kind.value, now=NOW, plain=key
+            )
     for id, key, type, provider in CHANNELS:
         tx.run(
             "INSERT INTO channels (id, key, name, type, provider, inserted_at, updated_at)"
