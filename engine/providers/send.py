@@ -11,11 +11,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import structlog
 
-from engine.errors import InvalidInput
+from engine.errors import InvalidInput, TocsinError
 from engine.net.exchange import (
     HttpAnswer,
     HttpRequest,
@@ -84,6 +85,7 @@ async def send_each(
     limits: Slots | None = None,
     secrets: Sequence[str] = (),
     now: Callable[[], datetime] | None = None,
+    start_within: float | None = None,
 ) -> AsyncIterator[list[Sent]]:
     """Give `(index, result)` pairs as they come in, local ones first.
 
@@ -92,9 +94,18 @@ async def send_each(
     names the channels to claim nothing more for), `secrets` are further values
     to mask in logs, `now` stamps signatures (default: the machine's clock, which
     receivers compare with their own). Closing the iterator cancels the rest.
+
+    A message that finds no place within `start_within` seconds gives no result
+    at all: it was not sent, and its lease is better given back than outlived.
     """
     sender = _Sender(
-        transport, configs, allow_private, limits or Slots(PER_CHANNEL), secrets, now or _wall
+        transport,
+        configs,
+        allow_private,
+        limits or Slots(PER_CHANNEL),
+        secrets,
+        now or _wall,
+        start_within,
     )
     local: list[Sent] = []
     remote: list[tuple[int, _Prepared]] = []
@@ -106,16 +117,22 @@ async def send_each(
             local.append((index, prepared))
     if local:
         yield local
-    done: asyncio.Queue[Sent] = asyncio.Queue()
-    tasks = [asyncio.create_task(_report(sender, index, item, done)) for index, item in remote]
+    done: asyncio.Queue[tuple[int, SendResult | None]] = asyncio.Queue()
+    tasks = []
+    for index, item in remote:
+        task = asyncio.create_task(sender.send(item))
+        task.add_done_callback(partial(_report, done, index, item))
+        tasks.append(task)
     try:
         waiting = len(tasks)
         while waiting:
-            part = [await done.get()]
+            finished = [await done.get()]
             while not done.empty():
-                part.append(done.get_nowait())
-            waiting -= len(part)
-            yield part
+                finished.append(done.get_nowait())
+            waiting -= len(finished)
+            part = [(index, result) for index, result in finished if result is not None]
+            if part:
+                yield part
     finally:
         for task in tasks:
             task.cancel()
@@ -151,6 +168,7 @@ class _Sender:
         limits: Slots,
         secrets: Sequence[str],
         now: Callable[[], datetime],
+        start_within: float | None,
     ) -> None:
         self._transport = transport
         self._configs = configs
@@ -158,6 +176,7 @@ class _Sender:
         self._limits = limits
         self._secrets = tuple(secrets)
         self._now = now
+        self._start_within = start_within
         self._parsed: dict[tuple[str, str], tuple[Provider[Any], ProviderConfig] | Rejected] = {}
 
     def prepare(self, outbound: Outbound) -> _Prepared | SendResult:
@@ -173,7 +192,7 @@ class _Sender:
             sendable = provider.build(outbound, config)
             if isinstance(sendable, LocalDelivery):
                 return provider.classify(sendable)
-        except Exception as error:  # one broken message must not take the batch with it
+        except _BUILD_FAULTS as error:  # one broken message must not take the batch with it
             log.warning("provider.build_failed", provider=provider.id, error=type(error).__name__)
             return Rejected(f"the message could not be built: {type(error).__name__}")
         if isinstance(sendable, Rejected | Bounced):
@@ -197,14 +216,17 @@ class _Sender:
         except InvalidInput as error:
             return Rejected(str(error))
 
-    async def send(self, item: _Prepared) -> SendResult:
-        """Send one message within its channel's bound; never raise but for cancellation."""
+    async def send(self, item: _Prepared) -> SendResult | None:
+        """Send one message within its channel's bound; None if it found no place in time."""
         try:
-            async with self._limits.hold(item.outbound.channel_id):
-                return await self._exchange(item)
-        except Exception as error:  # whatever breaks here may hold next time (engine E-117)
-            log.warning("provider.send_failed", provider=item.provider.id, error=repr(error)[:200])
-            return Retryable(f"internal error while sending: {type(error).__name__}")
+            async with asyncio.timeout(self._start_within) as patience:
+                async with self._limits.hold(item.outbound.channel_id):
+                    patience.reschedule(None)
+                    return await self._exchange(item)
+        except TimeoutError:
+            if patience.expired():
+                return None
+            raise
 
     async def _exchange(self, item: _Prepared) -> SendResult:
         """Carry the request and read its answer."""
@@ -229,8 +251,33 @@ def _with_log(result: SendResult, entry: dict[str, Any], masker: Masker) -> Send
     return replace(result, log=entry)
 
 
-async def _report(sender: _Sender, index: int, item: _Prepared, done: asyncio.Queue[Sent]) -> None:
-    done.put_nowait((index, await sender.send(item)))
+def _report(
+    done: asyncio.Queue[tuple[int, SendResult | None]],
+    index: int,
+    item: _Prepared,
+    task: asyncio.Task[SendResult | None],
+) -> None:
+    """Hand a finished task's result over; whatever broke it may hold next time (E-117)."""
+    result: SendResult | None
+    if task.cancelled():
+        result = None
+    elif (error := task.exception()) is None:
+        result = task.result()
+    else:
+        fault = type(error).__name__
+        log.warning("provider.send_failed", provider=item.provider.id, error=fault)
+        result = Retryable(f"internal error while sending: {fault}")
+    done.put_nowait((index, result))
 
 
+_BUILD_FAULTS: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TocsinError,
+    TypeError,
+    ValueError,
+)
 _wall: Final = SystemClock().now

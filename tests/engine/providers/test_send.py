@@ -161,6 +161,40 @@ async def test_a_hanging_channel_delays_only_its_own_messages(probe: Probe) -> N
     assert transport.flying == 0
 
 
+async def test_a_message_that_finds_no_place_in_time_is_left_unsent(probe: Probe) -> None:
+    transport, limits = FakeTransport(), Slots(2)
+    transport.hang = "stuck"
+    batch = [outbound(n, channel="stuck") for n in range(5)]
+    stream = send_each(batch, {}, transport, limits=limits, start_within=0.02)
+    waiter = asyncio.create_task(anext(stream))
+    finished, _ = await asyncio.wait([waiter], timeout=0.1)
+    assert not finished
+    assert len(transport.seen) == 2
+    assert limits.full() == {"stuck"}
+    waiter.cancel()
+    await asyncio.gather(waiter, return_exceptions=True)
+    assert limits.full() == frozenset()
+
+
+async def test_patience_ends_with_the_place_and_not_with_the_answer(probe: Probe) -> None:
+    async def slow(request: HttpRequest, **options: Any) -> HttpAnswer:
+        await asyncio.sleep(0.05)
+        return HttpAnswer(status=200)
+
+    transport = FakeTransport()
+    transport.send = slow  # type: ignore[method-assign]
+    parts = [part async for part in send_each([outbound()], {}, transport, start_within=0.01)]
+    assert [type(result) for _, result in parts[0]] == [Accepted]
+
+
+async def test_a_time_out_from_within_is_no_lack_of_patience(probe: Probe) -> None:
+    def reply(request: HttpRequest) -> HttpAnswer:
+        raise TimeoutError
+
+    [result] = await send_all([outbound()], {}, FakeTransport(reply))
+    assert result == Retryable("internal error while sending: TimeoutError")
+
+
 async def test_a_message_that_cannot_be_built_costs_only_itself(probe: Probe) -> None:
     probe.fault = "build"
     results = await send_all(
