@@ -32,11 +32,12 @@ def read_set(json: Any, path: str, problems: list[Problem]) -> PreferenceChange:
     if not isinstance(json, dict):
         problems.append(_expected(path, "a preference set"))
         return PreferenceChange(content={})
+    prefix = f"{path}." if path else ""
     strategy = json.get(PERSISTENCE)
     if strategy is not None and strategy not in _STRATEGIES:
-        problems.append(_expected(f"{path}.{PERSISTENCE}", "`merge` or `replace`"))
+        problems.append(_expected(f"{prefix}{PERSISTENCE}", "`merge` or `replace`"))
     content = {
-        key: _READERS[key](json[key], f"{path}.{key}".lstrip("."), problems)
+        key: _READERS[key](json[key], f"{prefix}{key}", problems)
         for key in KEYS
         if key in json
     }

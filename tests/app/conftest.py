@@ -95,12 +95,17 @@ def openapi() -> dict[str, Any]:
 
 
 def with_nulls(node: Any) -> Any:
-    """Turn OpenAPI's `nullable` into a union with null."""
+    """Turn OpenAPI's `nullable` into a union with null, and `oneOf` into `anyOf`.
+
+    The document's alternatives overlap: an Object is a valid User too, for a
+    user may have any property, so "exactly one of" can never hold.
+    """
     if isinstance(node, list):
         return [with_nulls(item) for item in node]
     if not isinstance(node, dict):
         return node
-    schema = {key: with_nulls(value) for key, value in node.items() if key != "nullable"}
+    renamed = {"anyOf" if key == "oneOf" else key: value for key, value in node.items()}
+    schema = {key: with_nulls(value) for key, value in renamed.items() if key != "nullable"}
     return {"anyOf": [schema, {"type": "null"}]} if node.get("nullable") is True else schema
 
 
