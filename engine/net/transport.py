@@ -63,7 +63,7 @@ _OURS: Final = frozenset(
         "keep-alive",
         "proxy-authorization",
         "proxy-connection",
-        "te",
+        "te",  # codespell:ignore te
         "trailer",
         "transfer-encoding",
         "upgrade",

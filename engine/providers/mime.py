@@ -16,6 +16,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 import httpx
+import orjson
 
 from storage.records import JsonObject, Outbound
 
@@ -203,7 +204,12 @@ def _is_plain(text: str) -> bool:
 
 
 def _extra_headers(overrides: Any) -> list[tuple[str, str]]:
-    """Read `{"headers": {...}}`, the one override that SMTP knows."""
+    """Read `{"headers": {...}}`, the one override that SMTP knows, from an object or its text."""
+    if isinstance(overrides, str):
+        try:
+            overrides = orjson.loads(overrides)
+        except orjson.JSONDecodeError:
+            return []
     headers = overrides.get("headers") if isinstance(overrides, Mapping) else None
     if not isinstance(headers, Mapping):
         return []

@@ -125,7 +125,8 @@ def _envelope(outbound: Outbound, config: SmtpConfig, recipients: list[Any]) -> 
     Raises:
         BadAddress: one of the addresses cannot be used.
     """
-    sender = read_addresses(_pick(outbound, "from_address", "from") or config.from_address)
+    own = outbound.overrides.get("from_address") or config.from_address
+    sender = read_addresses(own or outbound.content.get("from"))
     if len(sender) != 1:
         raise BadAddress("the channel has no from address: set from_address")
     name = _pick(outbound, "from_name", "from_name") or sender[0].name or config.from_name

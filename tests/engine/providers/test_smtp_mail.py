@@ -7,6 +7,7 @@ from email.message import EmailMessage
 from email.policy import default
 from typing import Any
 
+import orjson
 import pytest
 from conformance import EMAIL, outbound
 
@@ -174,7 +175,12 @@ def test_overrides_come_before_what_the_channel_says() -> None:
     assert b"secret@example.com" not in mail.data
 
 
-def test_only_headers_of_the_json_overrides_are_honoured() -> None:
+def test_the_channels_from_address_comes_before_a_rendered_stand_in() -> None:
+    assert build({**EMAIL, "from": "tocsin@localhost"}).sender == "news@example.com"
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_only_headers_of_the_json_overrides_are_honoured(as_text: bool) -> None:
     headers = {
         "List-Unsubscribe": "<https://example.com/u>",
         "X-Number": 7,
@@ -183,7 +189,8 @@ def test_only_headers_of_the_json_overrides_are_honoured() -> None:
         "Bcc": "evil@example.com",
         "Bad Name": "x",
     }
-    mail = build(overrides={"json_overrides": {"headers": headers, "subject": "ignored"}})
+    given: Any = {"headers": headers, "subject": "ignored"}
+    mail = build(overrides={"json_overrides": orjson.dumps(given).decode() if as_text else given})
     parsed = parse(mail)
     assert parsed["List-Unsubscribe"] == "<https://example.com/u>"
     assert parsed["X-Number"] == "7"
