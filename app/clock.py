@@ -61,5 +61,6 @@ def _refuse_going_back(latest: datetime | None, wall: datetime) -> None:
     if latest is not None and latest > wall + _TOLERANCE:
         raise StorageError(
             "This data folder lived under an accelerated clock, which shows "
-            f"{latest:%Y-%m-%d %H:%M} UTC. Start it with TOCSIN_CLOCK_RATE again, or use another folder."
+            f"{latest:%Y-%m-%d %H:%M} UTC. "
+            "Start it with TOCSIN_CLOCK_RATE again, or use another folder."
         )

@@ -87,13 +87,17 @@ class FolderLock:
     until the last of them is gone.
     """
 
-    def __init__(self, folder: DataFolder) -> None:
+    def __init__(self, folder: DataFolder, role: str | None = None) -> None:
         """Take the lock, waiting only for a holder that is already dead.
+
+        With a `role`, only that part of the server is taken: for benchmarks
+        that run its processes by themselves.
 
         Raises:
             AlreadyRunning: another server holds the folder.
         """
-        self._handle = os.open(folder.lock, os.O_RDWR | os.O_CREAT, 0o600)
+        path = folder.lock if role is None else folder.lock.with_name(f"lock-{role}")
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         deadline = time.monotonic() + _GRACE_SECONDS
         while not _try_lock(self._handle):
             holder = os.pread(self._handle, 32, 0).decode(errors="replace").strip()

@@ -1,46 +1,112 @@
-"""Read project folders into an environment, when their content changed."""
+"""Carry project folders into an environment and out of it, for start-up and the command line."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from app.declaration import BootstrapError
+from engine.authoring.transfer import ImportReport, import_project, project_hash
+from engine.errors import Problem
+from engine.workflow.kinds import discover
+from engine.workflow.project import Project, read_project
+from engine.workflow.validate import project_problems
+from storage.channels import channels_for
 from storage.db import Database
 from storage.environments import imported_content, note_import
+from storage.errors import TocsinError
 from storage.ids import Ids
+from storage.sql import Sql
+from storage.tx import Tx
+
+
+class ImportFailed(TocsinError):
+    """A folder cannot be imported."""
+
+    code = "import_failed"
 
 
 def import_changed(
     database: Database, folders: Sequence[Path], environment: str, now: datetime, ids: Ids
 ) -> list[str]:
     """Import and commit each folder whose content differs from the last time."""
-    from engine.authoring import import_project, read_project
-
     notes = []
     for folder in folders:
-        if not folder.is_dir():
-            raise BootstrapError(f"The bootstrap file imports {folder}, which is not a folder.")
-        name, content = str(folder.resolve()), content_of(folder)
+        project = load_project(folder)
+        name, content = str(folder.resolve()), project_hash(project)
         if imported_content(database.read(), name, environment) == content:
             continue
-        project = read_project(folder)
         with database.transaction() as tx:
-            import_project(
+            report = store_project(
                 tx, project, environment, commit=True, author="bootstrap",
                 message=f"Import of {folder.name}", now=now, ids=ids,
             )  # fmt: skip
             note_import(tx, name, environment, content, now)
-        notes.append(f"Imported and committed {folder} into {environment}.")
+            warnings = missing_channels(tx, project, environment)
+        notes.append(f"Imported {folder} into {environment}: {describe(report)}.")
+        notes += [sentence(problem) for problem in warnings]
     return notes
 
 
-def content_of(folder: Path) -> str:
-    """Hash every file of a folder, names included."""
-    digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+def load_project(folder: Path) -> Project:
+    """Read a project folder, with every step type known.
+
+    Raises:
+        ImportFailed: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise ImportFailed(f"{folder} is not a folder; name one that holds a workflows folder.")
+    discover("engine.steps")
+    return read_project(folder)
+
+
+def store_project(
+    tx: Tx,
+    project: Project,
+    environment: str,
+    *,
+    commit: bool,
+    author: str,
+    message: str,
+    now: datetime,
+    ids: Ids,
+) -> ImportReport:
+    """Import a project; channels that do not exist yet are no reason to refuse it.
+
+    Raises:
+        DefinitionError: all problems, each with its file; nothing was written.
+    """
+    return import_project(
+        tx, project, environment, commit=commit, author=author, message=message, now=now, ids=ids
+    )
+
+
+def missing_channels(sql: Sql, project: Project, environment: str) -> list[Problem]:
+    """Name what a sound project still lacks in this environment: channels of its steps."""
+    known = {c.key: c.type for c in channels_for(sql, environment, None).values()}
+    return project_problems(project, channels=known)
+
+
+def describe(report: ImportReport) -> str:
+    """Sum an import up in a few words."""
+    parts = [
+        f"{len(keys)} {word}"
+        for word, keys in (
+            ("created", report.created),
+            ("updated", report.updated),
+            ("unchanged", report.unchanged),
+            ("archived and left alone", report.archived),
+        )
+        if keys
+    ]
+    parts.append(f"{len(report.committed)} committed")
+    if report.resources:
+        parts.append(f"{report.resources} other files")
+    return ", ".join(parts)
+
+
+def sentence(problem: Problem) -> str:
+    """Give a problem as one line with its place."""
+    place = ":".join(str(part) for part in (problem.file, problem.line) if part)
+    where = " ".join(part for part in (place, problem.step_ref or "", problem.path) if part)
+    return f"{where}: {problem.message}" if where else problem.message

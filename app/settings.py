@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -72,10 +74,10 @@ class Settings(BaseSettings):
         default=9.0, ge=0, le=60, description="How long work in hand may take after SIGTERM"
     )
     backlog_limit: float = Field(
-        default=60.0, gt=0, description="Age of the oldest ready work, in seconds, that gives 429"
+        default=900.0, gt=0, description="Age of the oldest ready work, in seconds, that gives 429"
     )
-    allowed_networks: tuple[str, ...] = Field(
-        default=(), description="Private networks that workflows may call, such as 10.1.0.0/16"
+    allowed_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Private networks that workflows may call: 10.1.0.0/16, fd00::/8"
     )
     rate_limits: bool = Field(default=False, description="Enforce the published rate tiers")
     backup_every_hours: float = Field(
@@ -89,6 +91,12 @@ class Settings(BaseSettings):
     proxy_addresses: str = Field(
         default="127.0.0.1", description="Proxies whose X-Forwarded-* headers are believed"
     )
+
+    @field_validator("allowed_networks", mode="before")
+    @classmethod
+    def _networks(cls, value: Any) -> Any:
+        parts = value.split(",") if isinstance(value, str) else value
+        return tuple(str(ip_network(str(part).strip())) for part in parts if str(part).strip())
 
     @field_validator("base_url")
     @classmethod
@@ -160,7 +168,7 @@ def as_environment(settings: Settings) -> dict[str, str]:
         if isinstance(value, SecretStr):
             value = value.get_secret_value()
         if isinstance(value, tuple):
-            value = "[" + ",".join(f'"{part}"' for part in value) + "]"
+            value = ",".join(value)
         spelt[PREFIX + name.upper()] = str(value)
     return spelt
 

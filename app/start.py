@@ -9,6 +9,7 @@ import structlog
 from app.bootstrap import Prepared, prepare
 from app.clock import settle_clock
 from app.folder import DataFolder
+from app.local_keys import ensure_local_keys
 from app.settings import Settings
 from engine.timing.clock import SystemClock
 from storage.backup import take_backup
@@ -77,6 +78,7 @@ def make_ready(settings: Settings, *, may_migrate: bool = True) -> Prepared:
     try:
         clock = settle_clock(database, settings.clock_rate)
         prepared = prepare(database, sealer, clock.now(), RandomIds(), settings.bootstrap)
+        ensure_local_keys(database, folder, clock.now())
     finally:
         database.close()
     if settings.clock_rate != 1.0:

@@ -1,0 +1,66 @@
+"""The command line: `tocsin`, with one module per group of commands."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+import typer
+
+from app.commands import access, care, project, sending, serving
+from storage.errors import TocsinError
+
+FAILED: Final = 1
+MISUSED: Final = 2
+# Typer carries its own copy of click; this is the public way to that copy's root of misuse.
+_Misuse: type[BaseException] = typer.BadParameter.__mro__[1]
+_Reported: type[BaseException] = _Misuse.__mro__[1]
+
+app = typer.Typer(
+    name="tocsin",
+    help="A self-hosted notification server.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode="markdown",
+)
+for module in (serving, project, sending, access, care):
+    module.register(app)
+
+
+def main() -> None:
+    """Run one command: 0 it succeeded, 1 it failed, 2 it was called wrongly."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code; a fault is one sentence on standard error."""
+    command = typer.main.get_command(app)
+    try:
+        result = command.main(arguments, prog_name="tocsin", standalone_mode=False)
+    except TocsinError as error:
+        typer.echo(error.message, err=True)
+        return FAILED
+    except _Reported as error:
+        return _report(error)
+    except (typer.Abort, KeyboardInterrupt):
+        typer.echo("Stopped.", err=True)
+        return FAILED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return FAILED
+    return result if isinstance(result, int) else 0
+
+
+def _report(error: BaseException) -> int:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "tocsin"
+    sentence = getattr(error, "format_message", error.__str__)().rstrip(".")
+    if not sentence:  # `tocsin` alone: the help was shown already
+        return MISUSED
+    typer.echo(f"{sentence}. See `{path} --help`.", err=True)
+    return MISUSED if isinstance(error, _Misuse) else FAILED
+
+
+if __name__ == "__main__":
+    main()

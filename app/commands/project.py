@@ -1,0 +1,108 @@
+"""`import`, `export` and `validate`: workflows as files in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.commands.context import DataOption, EnvironmentOption, Failed, opened, out
+from storage.environments import get_environment, list_environments
+from storage.ids import RandomIds
+from storage.sql import Sql
+
+FolderArgument = Annotated[Path, typer.Argument(help="Project folder", metavar="DIR")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("import")(import_folder)
+    app.command("export")(export_folder)
+    app.command()(validate)
+
+
+def import_folder(
+    folder: FolderArgument,
+    environment: EnvironmentOption = "development",
+    commit: Annotated[bool, typer.Option("--commit", help="Commit what changed")] = False,
+    message: Annotated[str, typer.Option("--message", "-m", help="Commit message")] = "",
+    data: DataOption = None,
+) -> None:
+    """Read a project folder, check it and store its workflows as drafts.
+
+    Works on a stopped data folder and on one that is being served.
+
+    Example: `tocsin import ./notifications --commit -m "Shorter reminders"`
+    """
+    from app.clock import open_clock
+    from app.imports import describe, load_project, missing_channels, sentence, store_project
+    from app.settings import load_settings
+    from engine.errors import DefinitionError
+
+    project = load_project(folder)
+    with opened(data) as (database, _):
+        require_environment(database.read(), environment)
+        now = open_clock(database, load_settings(data=data).clock_rate).now()
+        try:
+            with database.transaction() as tx:
+                report = store_project(
+                    tx, project, environment, commit=commit, author="command line",
+                    message=message or f"Import of {folder.resolve().name}", now=now,
+                    ids=RandomIds(),
+                )  # fmt: skip
+        except DefinitionError as error:
+            print_lines([sentence(problem) for problem in error.problems])
+            raise Failed(
+                f"Nothing was imported: {len(error.problems)} problems, listed above."
+            ) from None
+        print_lines([sentence(p) for p in missing_channels(database.read(), project, environment)])
+    out.print(f"Imported into {environment}: {describe(report)}.")
+
+
+def export_folder(
+    folder: FolderArgument, environment: EnvironmentOption = "development", data: DataOption = None
+) -> None:
+    """Write an environment's workflows as a project folder; other files are left alone.
+
+    Example: `tocsin export ./notifications --environment development`
+    """
+    from engine.authoring.transfer import export_project
+    from engine.workflow.project import write_project
+
+    with opened(data) as (database, _):
+        require_environment(database.read(), environment)
+        project = export_project(database.read(), environment)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = write_project(project, folder)
+    out.print(f"Wrote {len(written)} files with {len(project.workflows)} workflows to {folder}.")
+
+
+def validate(folder: FolderArgument) -> None:
+    """Check a project folder; needs neither a server nor a data folder.
+
+    Example: `tocsin validate ./notifications`
+    """
+    from app.imports import load_project, sentence
+    from engine.workflow.validate import project_problems
+
+    project = load_project(folder)
+    problems = project_problems(project)
+    print_lines([sentence(problem) for problem in problems])
+    if problems:
+        raise Failed(f"{folder} has {len(problems)} problems, listed above.")
+    out.print(f"{folder} is sound: {len(project.workflows)} workflows.")
+
+
+def require_environment(sql: Sql, environment: str) -> None:
+    """Refuse an environment that does not exist."""
+    if get_environment(sql, environment) is None:
+        known = ", ".join(e.key for e in list_environments(sql))
+        raise Failed(f"There is no environment {environment}; there are {known}.")
+
+
+def print_lines(lines: Sequence[str]) -> None:
+    """Print problems or warnings on standard error, one a line."""
+    for line in lines:
+        typer.echo(line, err=True)

@@ -1,0 +1,54 @@
+"""Compose the executor: renderer, transport, data file, and the engine's loop on them."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from app.clock import open_clock
+from app.folder import DataFolder
+from app.settings import Settings
+from app.start import open_sealer
+from storage.db import Database
+from storage.writer import DirectWriter
+
+
+def preload() -> None:
+    """Import what takes long, before the data folder is ready to be opened."""
+    for name in ("engine.net.transport", "engine.render.process", "engine.worker.loop"):
+        importlib.import_module(name)
+
+
+async def execute(
+    settings: Settings, folder: DataFolder, stop: asyncio.Event, ready: Callable[[], Any]
+) -> None:
+    """Move due work until `stop` is set; `ready` is called when it moves."""
+    from engine.net.addresses import read_networks
+    from engine.net.transport import HttpTransport
+    from engine.render.process import ProcessRenderer
+    from engine.worker.loop import run_executor
+    from engine.worker.services import ExecutorServices
+
+    sealer = open_sealer(settings)
+    database = Database(folder.database, checkpoints=True)
+    renderer = ProcessRenderer()
+    transport = HttpTransport(allowed_networks=read_networks(settings.allowed_networks))
+    try:
+        services = ExecutorServices(
+            database=database,
+            writer=DirectWriter(database),
+            clock=open_clock(database, settings.clock_rate),
+            renderer=renderer,
+            transport=transport,
+            unseal=sealer.unseal,
+            hint_path=folder.hint,
+            retention_days=settings.log_days,
+        )
+        await run_executor(services, stop, ready)
+    finally:
+        renderer.close()
+        await transport.aclose()
+        database.close()
+        folder.hint.unlink(missing_ok=True)
