@@ -1,0 +1,30 @@
+"""`python -m bench.kill --kills 1000`: the full kill loop, JSON on standard output."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+import orjson
+
+from bench.crash.loop import Plan, run_loop
+
+
+def main() -> int:
+    """Run the loop; exit 0 when nothing was lost, doubled or stuck."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--faults-each", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--folder", type=Path, default=None, help="where the data folder is made")
+    asked = parser.parse_args()
+    plan = Plan(kills=asked.kills, faults_each=asked.faults_each, seed=asked.seed)
+    result = asyncio.run(run_loop(plan, asked.folder))
+    sys.stdout.write(orjson.dumps(result, option=orjson.OPT_INDENT_2).decode() + "\n")
+    return 0 if result["ok"] else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

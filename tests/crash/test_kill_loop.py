@@ -1,0 +1,23 @@
+"""SIGKILL at any instant loses nothing and doubles nothing (R-1 … R-6)."""
+
+import asyncio
+
+import pytest
+
+from bench.crash.loop import SERVING_POINTS, Plan, run_loop
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(400)
+@pytest.mark.req("R-1")
+def test_twenty_kills_lose_and_double_nothing(tmp_path):
+    plan = Plan(kills=20, faults_each=1, seed=7)
+    result = asyncio.run(run_loop(plan, tmp_path))
+    assert result["ok"], result
+    assert result["kills"] == 20
+    assert result["acknowledged_triggers"] > 200
+    assert result["plain_sink_repeats"] <= result["plain_sink_bound"] * 10
+
+
+def test_at_least_twelve_crash_points_are_passed_while_serving():
+    assert len(SERVING_POINTS) >= 12
