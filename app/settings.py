@@ -73,13 +73,9 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(
         default=9.0, ge=0, le=60, description="How long work in hand may take after SIGTERM"
     )
-    backlog_limit: float = Field(
-        default=900.0, gt=0, description="Age of the oldest ready work, in seconds, that gives 429"
-    )
     allowed_networks: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Private networks that workflows may call: 10.1.0.0/16, fd00::/8"
     )
-    rate_limits: bool = Field(default=False, description="Enforce the published rate tiers")
     backup_every_hours: float = Field(
         default=24.0, ge=0, description="Pause between backups while serving; 0 takes none"
     )

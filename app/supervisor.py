@@ -26,6 +26,8 @@ _LONGEST_PAUSE: Final = 10.0
 # A child that lived this long was well: its next pause is the first one again.
 _STEADY_SECONDS: Final = 30.0
 _GRACE_SECONDS: Final = 1.0
+# Before the first `ready` nobody relies on the server: a clear end beats trying for ever.
+_EARLY_DEATHS: Final = 3
 # How a child says that starting it again would not help.
 HOPELESS: Final = 78
 ROLES: Final = ("executor", "web")
@@ -33,7 +35,7 @@ _log = structlog.get_logger("app.supervisor")
 
 
 class Hopeless(Exception):
-    """A child said that starting it again would not help."""
+    """A child cannot run: it said so itself, or it died again and again at the start."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -152,12 +154,13 @@ class Supervisor:
     async def _keep(self, role: str) -> None:
         """Start the role's process again whenever it ends, more slowly each time."""
         loop = asyncio.get_running_loop()
-        pause = _FIRST_PAUSE
+        pause, early_deaths = _FIRST_PAUSE, 0
         while True:
             child = self._children[role]
             status = await child.process.wait()
             self._ready[role].clear()
-            if status == HOPELESS:
+            early_deaths += self._state == "starting"
+            if status == HOPELESS or early_deaths >= _EARLY_DEATHS:
                 raise Hopeless(role)
             if loop.time() - child.started_at > _STEADY_SECONDS:
                 pause = _FIRST_PAUSE
