@@ -209,3 +209,16 @@ def test_the_hash_of_a_project_changes_with_any_byte(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
     assert len(seen) == len(FILES) + 1
     assert project_hash(replace(project, manifest=None)) not in seen
+
+
+def test_the_samples_survive_import_and_export_byte_for_byte(
+    database: Database, tmp_path: Path
+) -> None:
+    samples = Path(__file__).parents[3] / "sample_workflows"
+    project = read_project(samples)
+    report = bring_in(database, project)
+    assert set(report.committed.values()) == {1}
+    names = write_project(export_project(database.read(), DEV), tmp_path)
+    assert len(names) == 1 + sum(len(w.files) for w in project.workflows.values())
+    for name in names:
+        assert (tmp_path / name).read_bytes() == (samples / name).read_bytes(), name
