@@ -80,8 +80,6 @@ def tenant(record: Recipient, resolved: JsonObject | None = None) -> JsonObject:
         "__typename": "Tenant",
         "id": record.ref.id,
         "name": record.properties.get("name"),
-        "created_at": _created_at(record),
-        "updated_at": format_instant(record.updated_at),
         "settings": {
             **settings,
             "branding": {
