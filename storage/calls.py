@@ -29,7 +29,8 @@ class CallVerbs(Sql):
     def insert_calls(self, calls: Sequence[PendingCall], now: datetime) -> None:
         """Store requests that a worker may pick up."""
         self.many(
-            "INSERT OR REPLACE INTO calls (run_id, environment, step_ref, attempt, request, timeout,"
+            "INSERT OR REPLACE INTO calls (run_id, environment, step_ref, attempt, request,"
+            " timeout,"
             " row_version, lease_epoch, lease_until, inserted_at) VALUES (?,?,?,?,?,?,?,0,NULL,?)",
             [
                 (c.run_id, c.environment, c.step_ref, c.attempt, dumps(c.request), c.timeout,
@@ -43,7 +44,8 @@ class CallVerbs(Sql):
     ) -> list[PendingCall]:
         """Lease calls that nobody makes; a dead worker's are made again."""
         rows = self.rows(
-            "SELECT run_id, environment, step_ref, attempt, request, timeout, row_version FROM calls"
+            "SELECT run_id, environment, step_ref, attempt, request, timeout, row_version FROM"
+            " calls"
             " WHERE lease_until IS NULL OR lease_epoch < ? ORDER BY inserted_at LIMIT ?",
             (epoch, limit),
         )

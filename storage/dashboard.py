@@ -298,7 +298,8 @@ def definition_of(sql: Sql, environment: str, key: str) -> JsonObject:
     """Return a workflow's current version, or its draft before the first commit."""
     text = sql.value(
         "SELECT coalesce(v.definition, w.draft, '{}') FROM workflows w"
-        " LEFT JOIN workflow_versions v ON v.environment = w.environment AND v.key = w.key AND v.number = w.version"
+        " LEFT JOIN workflow_versions v"
+        " ON v.environment = w.environment AND v.key = w.key AND v.number = w.version"
         " WHERE w.environment = ? AND w.key = ?",
         (environment, key),
     )

@@ -35,7 +35,8 @@ CHECKS: Final = {
         " (SELECT 1 FROM outbox o WHERE o.message_id = messages.id)"
     ),
     "orphan_run": (
-        "SELECT id FROM runs WHERE NOT EXISTS (SELECT 1 FROM triggers t WHERE t.id = runs.trigger_id)"
+        "SELECT id FROM runs WHERE NOT EXISTS (SELECT 1 FROM triggers t WHERE t.id ="
+        " runs.trigger_id)"
     ),
 }
 

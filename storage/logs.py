@@ -14,7 +14,8 @@ from storage.records import JsonObject, MessageEvent
 from storage.sql import Sql, dumps, from_micros, loads, to_micros
 
 _SHAPES: Final = {
-    "run_events": "id INTEGER PRIMARY KEY, environment TEXT NOT NULL, run_id TEXT NOT NULL, entries TEXT NOT NULL",
+    "run_events": "id INTEGER PRIMARY KEY, environment TEXT NOT NULL, run_id TEXT NOT NULL,"
+    " entries TEXT NOT NULL",
     "message_events": (
         "id INTEGER PRIMARY KEY, environment TEXT NOT NULL, message_id TEXT NOT NULL,"
         " event TEXT NOT NULL, data TEXT NOT NULL, inserted_at INTEGER NOT NULL"
@@ -136,7 +137,8 @@ class LogVerbs(Sql):
         table = self._table("delivery_logs", now)
         at = to_micros(now)
         self.many(
-            f"INSERT OR IGNORE INTO {table} (id, environment, message_id, attempt, entry, inserted_at)"
+            f"INSERT OR IGNORE INTO {table} (id, environment, message_id, attempt, entry,"
+            f" inserted_at)"
             " VALUES (?,?,?,?,?,?)",
             [(i, e, m, a, dumps(entry), at) for i, e, m, a, entry in entries],
         )

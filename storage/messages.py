@@ -98,7 +98,7 @@ class MessageVerbs(Sql):
     """Produce, claim for sending, and settle messages."""
 
     def insert_messages(self, items: Sequence[NewMessage]) -> None:
-        """Store messages; one that exists for (run, step, channel, address, iteration) stays (R-3)."""
+        """Store messages; one of the same (run, step, channel, address, iteration) stays (R-3)."""
         self.many(
             f"INSERT OR IGNORE INTO messages ({COLUMNS}, snapshot, content, overrides)"
             f" VALUES ({marks(35)})",
@@ -171,7 +171,8 @@ class MessageVerbs(Sql):
         for channel in channels:
             rows += self.rows(
                 "SELECT o.message_id, o.environment, o.channel_id, m.channel_type, m.provider,"
-                " m.address, m.collection, m.recipient, m.tenant, m.content, m.overrides, o.attempt,"
+                " m.address, m.collection, m.recipient, m.tenant, m.content, m.overrides,"
+                " o.attempt,"
                 " o.first_attempt_at FROM outbox o JOIN messages m ON m.id = o.message_id"
                 " WHERE o.lease_until IS NULL AND o.channel_id = ? AND o.due_at <= ?"
                 " ORDER BY o.due_at LIMIT ?",
@@ -192,7 +193,8 @@ class MessageVerbs(Sql):
         for start in range(0, len(ids), 500):
             part = ids[start : start + 500]
             for id_, attempt, epoch in self.rows(
-                f"SELECT message_id, attempt, lease_epoch FROM outbox WHERE message_id IN ({marks(len(part))})"
+                f"SELECT message_id, attempt, lease_epoch FROM outbox WHERE message_id IN"
+                f" ({marks(len(part))})"
                 " AND lease_until IS NOT NULL",
                 part,
             ):
@@ -226,7 +228,8 @@ class MessageVerbs(Sql):
         must not make a second attempt start beside the first.
         """
         return self.run(
-            "UPDATE outbox SET lease_until = NULL WHERE lease_until IS NOT NULL AND lease_epoch < ?",
+            "UPDATE outbox SET lease_until = NULL WHERE lease_until IS NOT NULL AND"
+            " lease_epoch < ?",
             (epoch,),
         )
 

@@ -25,7 +25,8 @@ class TimerVerbs(Sql):
     def set_timers(self, timers: Sequence[Timer]) -> None:
         """Store new timers."""
         self.many(
-            "INSERT INTO timers (due_at, kind, subject, generation, environment) VALUES (?,?,?,?,?)",
+            "INSERT INTO timers (due_at, kind, subject, generation, environment) VALUES"
+            " (?,?,?,?,?)",
             [(to_micros(t.due_at), t.kind, t.subject, t.generation, t.environment) for t in timers],
         )
 

@@ -11,7 +11,8 @@ from storage.records import JsonObject, RecipientRef, Window
 from storage.sql import Sql, dumps, from_micros, loads, maybe_instant, maybe_micros, to_micros
 
 _COLUMNS: Final = (
-    "id, environment, workflow, step_key, step_ref, collection, recipient, batch_key, holder_run_id,"
+    "id, environment, workflow, step_key, step_ref, collection, recipient, batch_key,"
+    " holder_run_id,"
     " opened_at, closes_at, limit_at, generation, count, total, settings"
 )
 

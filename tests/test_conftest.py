@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import NO_BROWSER, find_chromium
+from tests.conftest import NO_BROWSER, find_chromium
 from playwright.sync_api import Page
 
 pytest_plugins = ["pytester"]

@@ -78,7 +78,10 @@ async def run_loop(plan: Plan, folder: Path | None = None) -> dict[str, Any]:
         if group.process is not None and group.process.poll() is None:
             group.kill_group()
         await sink.stop()
-        shutil.copy(base/"server.log","/work/scratch/last.log"); shutil.rmtree(base, ignore_errors=True)
+        log = base / "server.log"
+        if folder is not None and log.exists():
+            shutil.copy(log, folder / "kill-loop-server.log")
+        shutil.rmtree(base, ignore_errors=True)
 
 
 async def _run(plan: Plan, group: Group, sink: Sink) -> dict[str, Any]:

@@ -45,7 +45,8 @@ def verdict(path: Path, ledger: Ledger, sink: Sink, kills: int) -> dict[str, Any
         }
         fans = dict(
             sql.rows(
-                "SELECT trigger_id, count(*) FROM messages WHERE workflow = 'fan' GROUP BY trigger_id"
+                "SELECT trigger_id, count(*) FROM messages WHERE workflow = 'fan' GROUP BY"
+                " trigger_id"
             )
         )
         wrong_fans = {

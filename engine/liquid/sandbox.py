@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from liquid.builtin.tags.for_tag import ForLoop
 from liquid.builtin.tags.tablerow_tag import TableRow
 from liquid.exceptions import (
     ContextDepthError,
+    LiquidError,
     LocalNamespaceLimitError,
     UnknownFilterError,
 )
@@ -47,8 +47,9 @@ class Session:
 
     def clock(self) -> dt.datetime:
         """Return the instant that `now` and `today` mean."""
-        # The render process has no injected clock; previews and simulations give `now`.
-        return self.now or dt.datetime.fromtimestamp(time.time(), dt.UTC)
+        if self.now is None:
+            raise LiquidError("the template asks for the time, and none was given", token=None)
+        return self.now
 
 
 class OutputBuffer(StringIO):

@@ -12,6 +12,7 @@ from engine.workflow.kinds import (
     Need,
     Outcome,
     Produce,
+    SettingsModel,
     Skip,
     Step,
     StepContext,
@@ -39,7 +40,7 @@ class ChannelSettings(StepSettings):
 class ChannelStep(Step):
     """Produce one message per address of the recipient on one channel."""
 
-    Settings: ClassVar[type[StepSettings]] = ChannelSettings
+    Settings: ClassVar[SettingsModel] = ChannelSettings
     channel_type: ClassVar[str]
     group: ClassVar[str] = "channel"
 

@@ -14,6 +14,7 @@ from engine.liquid.placeholders import Placeholders
 from engine.liquid.rendering import Rendering, Session
 from engine.liquid.urls import is_dangerous
 from engine.render.requests import RenderFault, RenderRequest
+from engine.timing.clock import SystemClock
 
 _BREAKS: Final = str.maketrans({"\r": " ", "\n": " ", "\v": " ", "\f": " ", "\x00": None,
                                 "\x85": " ", "\u2028": " ", "\u2029": " "})  # fmt: skip
@@ -24,7 +25,8 @@ class Fields:
 
     def __init__(self, request: RenderRequest) -> None:
         """Start without faults."""
-        self.session = Session(scope=request.scope, strict=request.strict, now=request.now)
+        now = request.now or SystemClock().now()
+        self.session = Session(scope=request.scope, strict=request.strict, now=now)
         self.escapes = request.autoescape
         self.faults: list[RenderFault] = []
 

@@ -161,12 +161,12 @@ def decide(
         stored, holder_run_id=holder or run_id, count=stored.count + 1, total=stored.total + 1
     )
     closes_now = entry.max_items is not None and window.count >= entry.max_items
-    if entry.sliding and entry.closes_at is not None and stored.limit_at is not None:
+    limit_at = stored.limit_at
+    if entry.sliding and entry.closes_at and limit_at and stored.closes_at != limit_at:
         # c = min(n + window, o + limit); a result that is not in the future closes at once.
-        if stored.closes_at != stored.limit_at:
-            moved = min(entry.closes_at, stored.limit_at)
-            window = replace(window, closes_at=moved, generation=stored.generation + 1)
-            closes_now = closes_now or moved <= now
+        moved = min(entry.closes_at, limit_at)
+        window = replace(window, closes_at=moved, generation=stored.generation + 1)
+        closes_now = closes_now or moved <= now
     return Arrival(
         role="absorbed" if holder else "holds",
         window=window,

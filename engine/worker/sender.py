@@ -12,6 +12,7 @@ import structlog
 
 from engine.delivery.settle import Attempt, settle
 from engine.net.slots import Slots
+from engine.providers.circuit import Circuits
 from engine.providers.send import PER_CHANNEL, send_each
 from engine.worker.services import ExecutorServices
 from engine.worker.world import environment_view
@@ -19,6 +20,8 @@ from storage.faults import crash_point
 from storage.records import Outbound
 
 LEASE: Final = timedelta(seconds=60)
+# What finds no place by then goes back to the outbox; its lease never outlives it.
+START_WITHIN: Final = 5.0
 _CLAIM: Final = 256
 _IN_FLIGHT: Final = 2000
 
@@ -32,12 +35,16 @@ class Sender:
         """Start with nothing in flight."""
         self._services, self._epoch = services, epoch
         self._slots = Slots(PER_CHANNEL)
+        self._circuits = Circuits()
         self._tasks: set[asyncio.Task[None]] = set()
         self.in_flight = 0
 
     def can_take(self) -> bool:
-        """Tell whether messages may be handed over directly."""
-        return self.in_flight < _IN_FLIGHT and not self._slots.full()
+        """Tell whether messages may be handed over directly, past the outbox's own queue."""
+        now = self._services.clock.now()
+        return (
+            self.in_flight < _IN_FLIGHT and not self._slots.full() and not self._circuits.open(now)
+        )
 
     async def poll(self) -> int:
         """Claim what is due and start sending it; return how many."""
@@ -49,7 +56,7 @@ class Sender:
             is None
         ):
             return 0
-        busy = self._slots.full()
+        busy = self._slots.full() | self._circuits.open(services.clock.now())
         batch = await services.writer.run(
             lambda tx: tx.claim_outbox(services.clock.now(), _CLAIM, LEASE, self._epoch, busy)
         )
@@ -89,11 +96,14 @@ class Sender:
                 services.transport,
                 allow_private=services.allow_private_network,
                 limits=self._slots,
+                start_within=START_WITHIN,
             )
             async with contextlib.aclosing(parts):  # type: ignore[type-var]  # an async generator
                 async for part in parts:
                     crash_point("after_provider_call")
                     attempts = [Attempt(outbound=items[i], result=r) for i, r in part]
+                    for a in attempts:
+                        self._circuits.record(a.outbound.channel_id, a.result, services.clock.now())
                     await services.writer.run(
                         lambda tx, a=attempts: settle(tx, a, services.clock.now())  # type: ignore[misc]  # a default binds the loop variable
                     )

@@ -211,6 +211,9 @@ class StepSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", strict=False)
 
 
+SettingsModel = type[StepSettings]
+
+
 class Step:
     """One step of a workflow, parsed once per version and shared by all its runs."""
 
@@ -218,7 +221,7 @@ class Step:
     title: ClassVar[str]
     icon: ClassVar[str]
     group: ClassVar[str]
-    Settings: ClassVar[type[StepSettings]]
+    Settings: ClassVar[SettingsModel]
     accepts_conditions: ClassVar[bool] = True
 
     def __init__(self, ref: str, settings: StepSettings, definition: JsonObject) -> None:
@@ -279,7 +282,7 @@ def discover(package: str) -> None:
 
 # A channel step's wire type is `channel` plus `channel_type`; its kind joins both.
 def kind_of(definition: Mapping[str, Any]) -> str:
-    """Name the registered kind of a wire step: `channel:email`, `delay` …"""
+    """Name the registered kind of a wire step: `channel:email` or `delay`."""
     type_ = str(definition.get("type", ""))
     if type_ == "channel":
         return f"channel:{definition.get('channel_type', '')}"

@@ -17,7 +17,8 @@ CREATE TABLE environments (
   enhanced_security INTEGER NOT NULL DEFAULT 0, default_preferences TEXT NOT NULL DEFAULT '{}',
   inserted_at INTEGER NOT NULL);
 CREATE TABLE account (id INTEGER PRIMARY KEY CHECK (id = 1), name TEXT NOT NULL,
-  timezone TEXT NOT NULL DEFAULT 'Etc/UTC', clock_anchor INTEGER, sending_paused INTEGER NOT NULL DEFAULT 0,
+  timezone TEXT NOT NULL DEFAULT 'Etc/UTC', clock_anchor INTEGER,
+  sending_paused INTEGER NOT NULL DEFAULT 0,
   inserted_at INTEGER NOT NULL);
 CREATE TABLE variables (environment TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
   type TEXT NOT NULL DEFAULT 'public', updated_at INTEGER NOT NULL,
@@ -27,33 +28,44 @@ CREATE TABLE api_keys (hash TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE, environme
   revoked_at INTEGER) WITHOUT ROWID;
 CREATE TABLE signing_keys (id TEXT PRIMARY KEY, environment TEXT NOT NULL, public_key TEXT NOT NULL,
   inserted_at INTEGER NOT NULL);
-CREATE TABLE members (id TEXT PRIMARY KEY, email TEXT NOT NULL UNIQUE, name TEXT NOT NULL DEFAULT '',
+CREATE TABLE members (id TEXT PRIMARY KEY, email TEXT NOT NULL UNIQUE,
+  name TEXT NOT NULL DEFAULT '',
   role TEXT NOT NULL, password_hash TEXT NOT NULL, failures INTEGER NOT NULL DEFAULT 0,
   failed_at INTEGER, inserted_at INTEGER NOT NULL, updated_at INTEGER NOT NULL);
 CREATE TABLE sessions (hash TEXT PRIMARY KEY, member_id TEXT NOT NULL, inserted_at INTEGER NOT NULL,
   used_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, address TEXT, agent TEXT) WITHOUT ROWID;
 CREATE INDEX sessions_member ON sessions (member_id);
-CREATE TABLE setup_links (hash TEXT PRIMARY KEY, inserted_at INTEGER NOT NULL, used_at INTEGER) WITHOUT ROWID;
-CREATE TABLE audit (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
+CREATE TABLE setup_links (hash TEXT PRIMARY KEY, inserted_at INTEGER NOT NULL,
+  used_at INTEGER) WITHOUT ROWID;
+CREATE TABLE audit (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, actor TEXT NOT NULL,
+  action TEXT NOT NULL,
   environment TEXT, subject TEXT, detail TEXT, address TEXT);
-CREATE TABLE channels (id TEXT PRIMARY KEY, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL, type TEXT NOT NULL,
+CREATE TABLE channels (id TEXT PRIMARY KEY, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
+  type TEXT NOT NULL,
   provider TEXT, inserted_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, archived_at INTEGER);
 CREATE TABLE channel_settings (channel_id TEXT NOT NULL, environment TEXT NOT NULL, provider TEXT,
-  is_sandbox INTEGER NOT NULL DEFAULT 0, settings TEXT NOT NULL DEFAULT '{}', sealed BLOB, conditions TEXT,
+  is_sandbox INTEGER NOT NULL DEFAULT 0, settings TEXT NOT NULL DEFAULT '{}', sealed BLOB,
+  conditions TEXT,
   updated_at INTEGER NOT NULL, PRIMARY KEY (channel_id, environment)) WITHOUT ROWID;
-CREATE TABLE bootstrap_imports (path TEXT NOT NULL, environment TEXT NOT NULL, content_hash TEXT NOT NULL,
+CREATE TABLE bootstrap_imports (path TEXT NOT NULL, environment TEXT NOT NULL,
+  content_hash TEXT NOT NULL,
   applied_at INTEGER NOT NULL, PRIMARY KEY (path, environment)) WITHOUT ROWID;
 """
 
 _DEFINITIONS: Final = """
 CREATE TABLE workflows (environment TEXT NOT NULL, key TEXT NOT NULL, status TEXT NOT NULL,
-  version INTEGER, draft TEXT, draft_hash TEXT, draft_updated_at INTEGER, inserted_at INTEGER NOT NULL,
+  version INTEGER, draft TEXT, draft_hash TEXT, draft_updated_at INTEGER,
+  inserted_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL, PRIMARY KEY (environment, key)) WITHOUT ROWID;
-CREATE TABLE workflow_versions (environment TEXT NOT NULL, key TEXT NOT NULL, number INTEGER NOT NULL,
-  id TEXT NOT NULL UNIQUE, definition TEXT NOT NULL, content_hash TEXT NOT NULL, author TEXT NOT NULL,
+CREATE TABLE workflow_versions (environment TEXT NOT NULL, key TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  id TEXT NOT NULL UNIQUE, definition TEXT NOT NULL, content_hash TEXT NOT NULL,
+  author TEXT NOT NULL,
   message TEXT NOT NULL, inserted_at INTEGER NOT NULL, PRIMARY KEY (environment, key, number));
-CREATE TABLE resources (environment TEXT NOT NULL, type TEXT NOT NULL, key TEXT NOT NULL, content TEXT NOT NULL,
-  content_hash TEXT NOT NULL, updated_at INTEGER NOT NULL, PRIMARY KEY (environment, type, key)) WITHOUT ROWID;
+CREATE TABLE resources (environment TEXT NOT NULL, type TEXT NOT NULL, key TEXT NOT NULL,
+  content TEXT NOT NULL,
+  content_hash TEXT NOT NULL, updated_at INTEGER NOT NULL, PRIMARY KEY (environment, type,
+  key)) WITHOUT ROWID;
 CREATE TABLE project_files (environment TEXT NOT NULL, folder TEXT NOT NULL, key TEXT NOT NULL,
   path TEXT NOT NULL, content BLOB NOT NULL, PRIMARY KEY (environment, folder, key, path));
 """
@@ -62,10 +74,12 @@ _PEOPLE: Final = """
 CREATE TABLE recipients (environment TEXT NOT NULL, collection TEXT NOT NULL, id TEXT NOT NULL,
   properties TEXT NOT NULL, inserted_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
   PRIMARY KEY (environment, collection, id)) WITHOUT ROWID;
-CREATE TABLE channel_data (environment TEXT NOT NULL, collection TEXT NOT NULL, recipient TEXT NOT NULL,
+CREATE TABLE channel_data (environment TEXT NOT NULL, collection TEXT NOT NULL,
+  recipient TEXT NOT NULL,
   channel_id TEXT NOT NULL, data TEXT NOT NULL, updated_at INTEGER NOT NULL,
   PRIMARY KEY (environment, collection, recipient, channel_id)) WITHOUT ROWID;
-CREATE TABLE preference_sets (environment TEXT NOT NULL, collection TEXT NOT NULL, recipient TEXT NOT NULL,
+CREATE TABLE preference_sets (environment TEXT NOT NULL, collection TEXT NOT NULL,
+  recipient TEXT NOT NULL,
   set_id TEXT NOT NULL, content TEXT NOT NULL, updated_at INTEGER NOT NULL,
   PRIMARY KEY (environment, collection, recipient, set_id)) WITHOUT ROWID;
 CREATE TABLE subscriptions (seq INTEGER PRIMARY KEY, environment TEXT NOT NULL,
@@ -74,12 +88,14 @@ CREATE TABLE subscriptions (seq INTEGER PRIMARY KEY, environment TEXT NOT NULL,
   inserted_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
   UNIQUE (environment, object_collection, object_id, recipient_collection, recipient_id));
 CREATE INDEX subscriptions_page ON subscriptions (environment, object_collection, object_id, seq);
-CREATE INDEX subscriptions_recipient ON subscriptions (environment, recipient_collection, recipient_id, seq);
+CREATE INDEX subscriptions_recipient ON subscriptions (environment, recipient_collection,
+  recipient_id, seq);
 """
 
 _ENGINE: Final = """
 CREATE TABLE idempotency_keys (environment TEXT NOT NULL, endpoint TEXT NOT NULL, key TEXT NOT NULL,
-  body_hash BLOB NOT NULL, response TEXT NOT NULL, request_id TEXT NOT NULL, expires_at INTEGER NOT NULL,
+  body_hash BLOB NOT NULL, response TEXT NOT NULL, request_id TEXT NOT NULL,
+  expires_at INTEGER NOT NULL,
   PRIMARY KEY (environment, endpoint, key)) WITHOUT ROWID;
 CREATE INDEX idempotency_expiry ON idempotency_keys (expires_at);
 CREATE TABLE triggers (id TEXT PRIMARY KEY, environment TEXT NOT NULL, workflow TEXT NOT NULL,
@@ -92,8 +108,10 @@ CREATE INDEX triggers_cancel ON triggers (environment, workflow, cancellation_ke
 CREATE INDEX triggers_workflow ON triggers (environment, workflow, inserted_at);
 CREATE TABLE runs (id TEXT PRIMARY KEY, environment TEXT NOT NULL, partition INTEGER NOT NULL,
   trigger_id TEXT NOT NULL, workflow TEXT NOT NULL, version INTEGER NOT NULL,
-  collection TEXT NOT NULL, recipient TEXT NOT NULL, tenant TEXT, status TEXT NOT NULL, phase TEXT NOT NULL,
-  cursor TEXT, resume TEXT, state TEXT NOT NULL, attempt INTEGER NOT NULL, error_count INTEGER NOT NULL,
+  collection TEXT NOT NULL, recipient TEXT NOT NULL, tenant TEXT, status TEXT NOT NULL,
+  phase TEXT NOT NULL,
+  cursor TEXT, resume TEXT, state TEXT NOT NULL, attempt INTEGER NOT NULL,
+  error_count INTEGER NOT NULL,
   wake_at INTEGER, ready_at INTEGER, priority INTEGER NOT NULL, lease_epoch INTEGER NOT NULL,
   lease_until INTEGER, row_version INTEGER NOT NULL, inserted_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL);
@@ -110,41 +128,56 @@ CREATE TABLE timers (id INTEGER PRIMARY KEY, due_at INTEGER NOT NULL, kind TEXT 
 CREATE INDEX timers_due ON timers (due_at);
 CREATE INDEX timers_subject ON timers (subject);
 CREATE TABLE windows (id TEXT PRIMARY KEY, environment TEXT NOT NULL, workflow TEXT NOT NULL,
-  step_key TEXT NOT NULL, step_ref TEXT NOT NULL, collection TEXT NOT NULL, recipient TEXT NOT NULL, batch_key TEXT NOT NULL,
+  step_key TEXT NOT NULL, step_ref TEXT NOT NULL, collection TEXT NOT NULL,
+  recipient TEXT NOT NULL, batch_key TEXT NOT NULL,
   holder_run_id TEXT, opened_at INTEGER NOT NULL, closes_at INTEGER NOT NULL, limit_at INTEGER,
-  generation INTEGER NOT NULL, count INTEGER NOT NULL, total INTEGER NOT NULL, settings TEXT NOT NULL,
+  generation INTEGER NOT NULL, count INTEGER NOT NULL, total INTEGER NOT NULL,
+  settings TEXT NOT NULL,
   closed_at INTEGER);
-CREATE UNIQUE INDEX windows_open ON windows (environment, workflow, step_key, collection, recipient, batch_key)
+CREATE UNIQUE INDEX windows_open ON windows (environment, workflow, step_key, collection,
+  recipient, batch_key)
   WHERE closed_at IS NULL;
 CREATE INDEX windows_holder ON windows (holder_run_id) WHERE closed_at IS NULL;
-CREATE TABLE window_items (window_id TEXT NOT NULL, seq INTEGER NOT NULL, id TEXT NOT NULL, run_id TEXT NOT NULL,
-  cancellation_key TEXT, actor_collection TEXT, actor_id TEXT, data TEXT NOT NULL, inserted_at INTEGER NOT NULL,
+CREATE TABLE window_items (window_id TEXT NOT NULL, seq INTEGER NOT NULL, id TEXT NOT NULL,
+  run_id TEXT NOT NULL,
+  cancellation_key TEXT, actor_collection TEXT, actor_id TEXT, data TEXT NOT NULL,
+  inserted_at INTEGER NOT NULL,
   cancelled_at INTEGER, PRIMARY KEY (window_id, seq));
 CREATE INDEX window_items_run ON window_items (run_id);
 CREATE TABLE throttles (environment TEXT NOT NULL, workflow TEXT NOT NULL, step_ref TEXT NOT NULL,
-  collection TEXT NOT NULL, recipient TEXT NOT NULL, throttle_key TEXT NOT NULL, ends_at INTEGER NOT NULL,
-  used INTEGER NOT NULL, PRIMARY KEY (environment, workflow, step_ref, collection, recipient, throttle_key))
+  collection TEXT NOT NULL, recipient TEXT NOT NULL, throttle_key TEXT NOT NULL,
+  ends_at INTEGER NOT NULL,
+  used INTEGER NOT NULL, PRIMARY KEY (environment, workflow, step_ref, collection, recipient,
+  throttle_key))
   WITHOUT ROWID;
-CREATE TABLE frequency_slots (environment TEXT NOT NULL, workflow TEXT NOT NULL, collection TEXT NOT NULL,
+CREATE TABLE frequency_slots (environment TEXT NOT NULL, workflow TEXT NOT NULL,
+  collection TEXT NOT NULL,
   recipient TEXT NOT NULL, tenant TEXT NOT NULL, run_id TEXT NOT NULL,
   PRIMARY KEY (environment, workflow, collection, recipient, tenant)) WITHOUT ROWID;
 CREATE TABLE calls (run_id TEXT PRIMARY KEY, environment TEXT NOT NULL, step_ref TEXT NOT NULL,
-  attempt INTEGER NOT NULL, request TEXT NOT NULL, timeout REAL NOT NULL, row_version INTEGER NOT NULL,
+  attempt INTEGER NOT NULL, request TEXT NOT NULL, timeout REAL NOT NULL,
+  row_version INTEGER NOT NULL,
   lease_epoch INTEGER NOT NULL, lease_until INTEGER, inserted_at INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE epochs (id INTEGER PRIMARY KEY AUTOINCREMENT, started_at INTEGER NOT NULL, pid INTEGER NOT NULL);
+CREATE TABLE epochs (id INTEGER PRIMARY KEY AUTOINCREMENT, started_at INTEGER NOT NULL,
+  pid INTEGER NOT NULL);
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE log_days (name TEXT NOT NULL, day TEXT NOT NULL, PRIMARY KEY (name, day)) WITHOUT ROWID;
+CREATE TABLE log_days (name TEXT NOT NULL, day TEXT NOT NULL, PRIMARY KEY (name,
+  day)) WITHOUT ROWID;
 """
 
 _MESSAGES: Final = """
 CREATE TABLE messages (id TEXT PRIMARY KEY, environment TEXT NOT NULL, run_id TEXT NOT NULL,
-  trigger_id TEXT NOT NULL, workflow TEXT NOT NULL, version_id TEXT NOT NULL, step_ref TEXT NOT NULL,
-  iteration INTEGER NOT NULL, categories TEXT NOT NULL, channel_id TEXT NOT NULL, channel_type TEXT NOT NULL,
-  provider TEXT NOT NULL, collection TEXT NOT NULL, recipient TEXT NOT NULL, tenant TEXT, address TEXT NOT NULL,
+  trigger_id TEXT NOT NULL, workflow TEXT NOT NULL, version_id TEXT NOT NULL,
+  step_ref TEXT NOT NULL,
+  iteration INTEGER NOT NULL, categories TEXT NOT NULL, channel_id TEXT NOT NULL,
+  channel_type TEXT NOT NULL,
+  provider TEXT NOT NULL, collection TEXT NOT NULL, recipient TEXT NOT NULL, tenant TEXT,
+  address TEXT NOT NULL,
   actors TEXT NOT NULL, status TEXT NOT NULL, data TEXT NOT NULL, filter_data TEXT NOT NULL,
   metadata TEXT NOT NULL, snapshot TEXT NOT NULL, content TEXT NOT NULL, overrides TEXT NOT NULL,
   attempts INTEGER NOT NULL, total_activities INTEGER NOT NULL, total_actors INTEGER NOT NULL,
-  scheduled_at INTEGER, seen_at INTEGER, read_at INTEGER, interacted_at INTEGER, link_clicked_at INTEGER,
+  scheduled_at INTEGER, seen_at INTEGER, read_at INTEGER, interacted_at INTEGER,
+  link_clicked_at INTEGER,
   archived_at INTEGER, inserted_at INTEGER NOT NULL, updated_at INTEGER NOT NULL);
 CREATE UNIQUE INDEX messages_once ON messages (run_id, step_ref, channel_id, address, iteration);
 CREATE INDEX messages_feed ON messages (environment, channel_id, collection, recipient, id);
@@ -154,7 +187,8 @@ CREATE INDEX messages_caught ON messages (environment, channel_type, id)
   WHERE provider IN ('catch_all', 'in_app_feed');
 CREATE INDEX messages_exceptions ON messages (environment, status, id)
   WHERE status IN ('delivery_attempted', 'undelivered', 'bounced', 'not_sent');
-CREATE TABLE outbox (message_id TEXT PRIMARY KEY, environment TEXT NOT NULL, channel_id TEXT NOT NULL,
+CREATE TABLE outbox (message_id TEXT PRIMARY KEY, environment TEXT NOT NULL,
+  channel_id TEXT NOT NULL,
   attempt INTEGER NOT NULL, due_at INTEGER NOT NULL, first_attempt_at INTEGER NOT NULL,
   lease_epoch INTEGER NOT NULL, lease_until INTEGER) WITHOUT ROWID;
 CREATE INDEX outbox_due ON outbox (channel_id, due_at) WHERE lease_until IS NULL;
