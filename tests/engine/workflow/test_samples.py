@@ -180,7 +180,7 @@ def test_comments_are_counted_and_named_in_words() -> None:
     many = {**one, "activities": one["activities"] * 2, "total_activities": 12, "total_actors": 3}
     output = render(steps["email_1"], many)
     assert output["subject"] == "12 new comments on Launch plan"
-    assert "Chiara Rossi and 2 others" in output["html_body"]
+    assert "Chloé Martin and 2 others" in output["html_body"]
     assert "and 10 more on the page" in output["html_body"]
     feed = render(steps["in_app_feed_1"], many)["blocks"][0]["rendered"]
     assert "12 comments" in feed
