@@ -9,16 +9,26 @@ from typing import Any
 
 from app.clock import open_clock
 from app.folder import DataFolder
+from app.seals import open_sealer
 from app.settings import Settings
-from app.start import open_sealer
 from storage.db import Database
 from storage.writer import DirectWriter
+
+
+def discover_kinds() -> None:
+    """Register every step type and provider; discovery is the composition root's business."""
+    from engine.providers.base import discover_providers
+    from engine.workflow.kinds import discover
+
+    discover("engine.steps")
+    discover_providers()
 
 
 def preload() -> None:
     """Import what takes long, before the data folder is ready to be opened."""
     for name in ("engine.net.transport", "engine.render.process", "engine.worker.loop"):
         importlib.import_module(name)
+    discover_kinds()
 
 
 async def execute(
