@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import contextlib
 import ctypes
+import importlib
 import os
 import signal
 import socket
@@ -20,12 +21,10 @@ from typing import Any, Final
 
 import structlog
 
-from app import executor, server
 from app.backups import back_up_regularly
 from app.folder import DataFolder
 from app.logging import set_up_logging
 from app.settings import Settings, load_settings
-from app.start import data_folder
 from app.supervisor import HOPELESS
 from storage.errors import TocsinError
 
@@ -77,14 +76,18 @@ async def run_role(
 
     parts = []
     if role in ("web", "all") and listener is not None:
+        from app.server import serve_web
+
         parts.append(
-            server.serve_web(
+            serve_web(
                 settings, folder, listener, stop, lambda: part_ready("web"),
                 has_supervisor=has_supervisor,
             )
         )  # fmt: skip
     if role in ("executor", "all"):
-        parts.append(executor.execute(settings, folder, stop, lambda: part_ready("executor")))
+        from app.executor import execute
+
+        parts.append(execute(settings, folder, stop, lambda: part_ready("executor")))
     backups = None
     if role == "all":  # else the supervisor takes them
         backups = asyncio.create_task(back_up_regularly(settings, folder))
@@ -142,7 +145,9 @@ def main() -> int:
     settings = load_settings()
     set_up_logging(settings, given.role)
     try:
-        (server if given.role == "web" else executor).preload()
+        # Each role loads its own part only: the executor never imports a page.
+        module = importlib.import_module("app.server" if given.role == "web" else "app.executor")
+        module.preload()
         if os.read(given.lifeline, 1) != b"g":
             return 1
         watch_lifeline(given.lifeline)
@@ -151,7 +156,9 @@ def main() -> int:
         def ready() -> None:
             os.write(given.ready, b"r")
 
-        run_loop(given.role, settings, data_folder(settings), listener, ready, has_supervisor=True)
+        run_loop(
+            given.role, settings, DataFolder(settings.data), listener, ready, has_supervisor=True
+        )
     except TocsinError as error:
         _log.error("process.refused", error=error.message)
         return HOPELESS

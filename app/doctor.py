@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from app.folder import DataFolder, holder_of
+from app.seals import open_sealer
 from app.settings import Settings
 from storage.backup import list_backups, verify_backup
 from storage.channels import channels_for
@@ -19,7 +20,7 @@ from storage.environments import list_environments
 from storage.errors import StorageError
 from storage.housekeeping import broken_invariants, check_file, sqlite_version
 from storage.migrations import pending
-from storage.secrets import FILE_NAME, Sealer
+from storage.secrets import FILE_NAME
 
 _LOW_DISK: Final = 256 * 1024 * 1024
 
@@ -99,9 +100,8 @@ def _seals(settings: Settings, folder: DataFolder, database: Database) -> Findin
     path = folder.path / FILE_NAME
     if settings.secret is None and not path.exists():
         return Finding(False, "stored secrets cannot be opened without the master key")
-    given = settings.secret.get_secret_value() if settings.secret else path.read_text().strip()
     try:
-        sealer = Sealer(given)
+        sealer = open_sealer(settings)
         for environment in list_environments(database.read()):
             channels_for(database.read(), environment.key, sealer.unseal, with_archived=True)
     except StorageError as error:

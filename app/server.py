@@ -19,9 +19,9 @@ from app.dispatch import AsgiApp, Outer
 from app.folder import DataFolder
 from app.health import Health, HealthApp, WatchedWriter
 from app.hint import HintSender
+from app.seals import open_sealer
 from app.services import Services
 from app.settings import Settings
-from app.start import open_sealer
 from storage.db import Database
 from storage.secrets import Sealer
 from storage.writer import GroupWriter

@@ -10,6 +10,7 @@ from app.bootstrap import Prepared, prepare
 from app.clock import settle_clock
 from app.folder import DataFolder
 from app.local_keys import ensure_local_keys
+from app.seals import open_sealer
 from app.settings import Settings
 from engine.timing.clock import SystemClock
 from storage.backup import take_backup
@@ -18,7 +19,6 @@ from storage.errors import StorageError
 from storage.housekeeping import check_file
 from storage.ids import RandomIds
 from storage.migrations import migrate, pending
-from storage.secrets import Sealer, load_master
 
 _log = structlog.get_logger("app.start")
 
@@ -34,12 +34,6 @@ class Migrated:
 def data_folder(settings: Settings) -> DataFolder:
     """Give the data folder that the settings name."""
     return DataFolder(settings.data)
-
-
-def open_sealer(settings: Settings) -> Sealer:
-    """Open the master key; the folder's is made if there is none."""
-    given = settings.secret.get_secret_value() if settings.secret else None
-    return Sealer(load_master(settings.data, given))
 
 
 def bring_up_to_date(folder: DataFolder, *, may_migrate: bool = True) -> Migrated:

@@ -10,7 +10,6 @@ import typer
 from rich.table import Table
 
 from app.commands.context import DataOption, Failed, local_folder, opened, out
-from app.doctor import examine
 from app.folder import FolderLock
 from app.settings import load_settings, masked
 from engine.timing.clock import SystemClock
@@ -108,6 +107,8 @@ def doctor(data: DataOption = None) -> None:
 
     Example: `tocsin doctor --data ./data`
     """
+    from app.doctor import examine
+
     settings = load_settings(data=data)
     findings = examine(settings, local_folder(data))
     for finding in findings:

@@ -17,7 +17,6 @@ from app.local_keys import read_local_keys
 from app.settings import load_settings
 from storage.db import Database
 from storage.errors import StorageError, TocsinError
-from storage.migrations import pending
 
 out = Console(highlight=False, soft_wrap=True)
 
@@ -48,6 +47,8 @@ def local_folder(data: Path | None) -> DataFolder:
 @contextmanager
 def opened(data: Path | None) -> Iterator[tuple[Database, DataFolder]]:
     """Open a data folder that exists and has this release's schema."""
+    from storage.migrations import pending
+
     folder = local_folder(data)
     folder.require()
     lacking = pending(folder.database)

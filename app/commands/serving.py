@@ -8,19 +8,21 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from app.bootstrap import Prepared
 from app.commands.context import DataOption, Failed, out
 from app.folder import DataFolder, FolderLock, write_state
 from app.logging import set_up_logging
 from app.settings import Settings, load_settings, unknown_variables
-from app.start import bring_up_to_date, data_folder, make_ready
 from app.supervisor import Hopeless, Supervisor, local_url
 from storage.errors import StorageError
 
+if TYPE_CHECKING:
+    from app.bootstrap import Prepared
+
+# What prepares a folder is imported while the children already load: it takes half a second.
 Role = Literal["all", "web", "executor"]
 
 
@@ -54,14 +56,13 @@ def serve(
     run_server(settings, may_migrate=not no_migrate, role=role, on_ready=announce)
 
 
-def announce(settings: Settings, prepared: Prepared) -> None:
+def announce(settings: Settings, prepared: Prepared | None = None) -> None:
     """Print what a start found out, and the ready line."""
-    for note in prepared.notes:
+    for note in prepared.notes if prepared else ():
         typer.echo(note)
-    if prepared.setup_token:
-        typer.echo(
-            f"Create the owner's account (once): {settings.public_url}/setup/{prepared.setup_token}"
-        )
+    if prepared and prepared.setup_token:
+        link = f"{settings.public_url}/setup/{prepared.setup_token}"
+        typer.echo(f"Create the owner's account (once): {link}")
     typer.echo(f"ready {settings.public_url}")
     sys.stdout.flush()
 
@@ -78,7 +79,7 @@ def run_server(
     set_up_logging(settings, "supervisor")
     for name in unknown_variables(os.environ):
         typer.echo(f"{name} is no setting and was ignored; `tocsin settings` lists all.", err=True)
-    folder = data_folder(settings)
+    folder = DataFolder(settings.data)
     folder.create()
     lock = FolderLock(folder, role=None if role == "all" else role)
     listener = None
@@ -88,6 +89,8 @@ def run_server(
             settings = settings.model_copy(update={"port": listener.getsockname()[1]})
 
         def prepare() -> Prepared:
+            from app.start import make_ready
+
             prepared = make_ready(settings, may_migrate=may_migrate)
             if seed is not None:
                 seed(settings)
@@ -97,8 +100,11 @@ def run_server(
             supervisor = Supervisor(settings, folder, lock, listener)
             asyncio.run(supervisor.run(prepare, lambda prepared: on_ready(settings, prepared)))
         else:
-            prepared = Prepared() if role == "executor" else prepare()
-            _run_here(role, settings, folder, listener, lambda: on_ready(settings, prepared))
+            prepared = None if role == "executor" else prepare()
+            _run_here(
+                role, settings, folder, listener,
+                lambda: on_ready(settings, prepared) if prepared else announce(settings),
+            )  # fmt: skip
     except Hopeless as error:
         raise Failed(f"The {error} process cannot run; its log line above says why.") from None
     finally:
@@ -169,7 +175,9 @@ def migrate(data: DataOption = None) -> None:
 
     Example: `tocsin migrate --data ./data`
     """
-    folder = data_folder(load_settings(data=data))
+    from app.start import bring_up_to_date
+
+    folder = DataFolder(load_settings(data=data).data)
     folder.require()
     lock = FolderLock(folder)
     try:
