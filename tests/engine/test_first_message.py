@@ -30,7 +30,7 @@ def world(tmp_path):
     world.user("ann", name="Ann", email="ann@example.com")
     yield world
     assert violations(world.sql()) == {}
-    world.db.close()
+    world.close()
 
 
 def test_a_trigger_delivers_to_feed_and_inbox(world):
