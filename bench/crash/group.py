@@ -26,6 +26,7 @@ class Group:
     log: Path
     process: subprocess.Popen[bytes] | None = None
     starts: list[float] = field(default_factory=list)
+    is_armed: bool = False
 
     @property
     def url(self) -> str:
@@ -42,6 +43,7 @@ class Group:
             "--port", str(self.port), "--bootstrap", str(self.bootstrap),
         ]  # fmt: skip
         began = time.monotonic()
+        self.is_armed = bool(fault)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=log, env=environ, start_new_session=True

@@ -122,8 +122,11 @@ async def _kill_all(plan: Plan, group: Group, counts: Counter[str]) -> None:
     chance = random.Random(plan.seed + 1)
     for number, victim in enumerate(plan.order):
         await asyncio.sleep(chance.uniform(*plan.gap))
+        if group.is_armed and not victim.startswith("fault:"):
+            await asyncio.to_thread(group.kill_group)
+            await asyncio.to_thread(group.start)
         if victim.startswith("fault:"):
-            hit = await asyncio.to_thread(_kill_at, group, victim[6:], chance.randint(1, 4))
+            hit = await asyncio.to_thread(_kill_at, group, victim[6:], chance.randint(1, 3))
             counts[victim if hit else "fault_not_reached"] += 1
         elif victim == "group":
             await asyncio.to_thread(group.kill_group)
@@ -140,16 +143,16 @@ async def _kill_all(plan: Plan, group: Group, counts: Counter[str]) -> None:
         if number % 20 == 19:
             _say(f"{number + 1}/{len(plan.order)} kills")
     counts["orphans"] += 0
+    if group.is_armed:
+        await asyncio.to_thread(group.kill_group)
+        await asyncio.to_thread(group.start)
 
 
 def _kill_at(group: Group, point: str, nth: int) -> bool:
-    """Restart with a fault armed, wait for it to strike, then restart without it."""
+    """Restart with a fault armed and wait for it to strike; it stays armed until the next start."""
     group.kill_group()
     group.start(fault=f"{point}:{nth}")
-    hit = group.wait_for_death(FAULT_SECONDS)
-    group.kill_group()
-    group.start()
-    return hit
+    return group.wait_for_death(FAULT_SECONDS)
 
 
 async def _drain(group: Group, seconds: float = 180.0) -> None:
