@@ -32,6 +32,7 @@ from storage.service_tokens import create_service_token
 from storage.tx import Tx
 
 DEFAULT_ENVIRONMENTS: Final = ("development", "production")
+IMPORT_INTO: Final = "development"
 DEFAULT_CHANNELS: Final = (
     ("in-app", "in_app_feed"),
     ("email", "email"),
@@ -65,7 +66,8 @@ def prepare(
     """Create what is missing, apply the bootstrap file, open a set-up link if nobody is there.
 
     Raises:
-        BootstrapError: the file is faulty; nothing of it was applied.
+        BootstrapError, ImportFailed, DefinitionError: the file or a folder that it
+            imports is faulty; nothing of it was applied.
     """
     declaration = Declaration() if file is None else read_declaration(file)
     hashes = {user.email: _password_hash(database, user) for user in declaration.users}
@@ -78,11 +80,11 @@ def prepare(
             from app.auth.sessions import create_setup_link
 
             prepared.setup_token = create_setup_link(tx, now)
-    if file is not None and declaration.imports:
-        from app.imports import import_changed
+        if file is not None and declaration.imports:
+            from app.imports import import_changed
 
-        folders = [file.parent / folder for folder in declaration.imports]
-        prepared.notes += import_changed(database, folders, "development", now, ids)
+            folders = [file.parent / folder for folder in declaration.imports]
+            prepared.notes += import_changed(tx, folders, IMPORT_INTO, now, ids)
     return prepared
 
 

@@ -56,7 +56,8 @@ def seed(settings: Settings) -> None:
     try:
         now = open_clock(database, settings.clock_rate).now()
         if SAMPLES.is_dir():
-            import_changed(database, [SAMPLES], ENVIRONMENT, now, RandomIds())
+            with database.transaction() as tx:
+                import_changed(tx, [SAMPLES], ENVIRONMENT, now, RandomIds())
         facts = read_facts(folder)
         if not facts:
             facts = {"email": EMAIL, "password": f"demo-{secrets.token_hex(6)}"}

@@ -16,7 +16,10 @@ from app.hint import hint_path
 from storage.db import FILE_NAME
 from storage.errors import AlreadyRunning, StorageError
 
+# How long a holder that is dead already may take to let go: its children go after it.
 _GRACE_SECONDS: Final = 3.0
+# A killed process still counts as alive for a moment.
+_DYING_SECONDS: Final = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +101,11 @@ class FolderLock:
         """
         path = folder.lock if role is None else folder.lock.with_name(f"lock-{role}")
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        deadline = time.monotonic() + _GRACE_SECONDS
+        started = time.monotonic()
         while not _try_lock(self._handle):
             holder = os.pread(self._handle, 32, 0).decode(errors="replace").strip()
-            if _is_alive(holder) or time.monotonic() > deadline:
+            patience = _DYING_SECONDS if _is_alive(holder) else _GRACE_SECONDS
+            if time.monotonic() - started > patience:
                 os.close(self._handle)
                 raise AlreadyRunning(
                     f"A server (process {holder or 'unknown'}) already serves {folder.path}. "

@@ -12,7 +12,6 @@ from engine.workflow.kinds import discover
 from engine.workflow.project import Project, read_project
 from engine.workflow.validate import project_problems
 from storage.channels import channels_for
-from storage.db import Database
 from storage.environments import imported_content, note_import
 from storage.errors import TocsinError
 from storage.ids import Ids
@@ -27,24 +26,26 @@ class ImportFailed(TocsinError):
 
 
 def import_changed(
-    database: Database, folders: Sequence[Path], environment: str, now: datetime, ids: Ids
+    tx: Tx, folders: Sequence[Path], environment: str, now: datetime, ids: Ids
 ) -> list[str]:
-    """Import and commit each folder whose content differs from the last time."""
+    """Import and commit each folder whose content differs from the last time; says what it did.
+
+    Raises:
+        ImportFailed, DefinitionError: the caller's transaction has to end.
+    """
     notes = []
     for folder in folders:
         project = load_project(folder)
         name, content = str(folder.resolve()), project_hash(project)
-        if imported_content(database.read(), name, environment) == content:
+        if imported_content(tx, name, environment) == content:
             continue
-        with database.transaction() as tx:
-            report = store_project(
-                tx, project, environment, commit=True, author="bootstrap",
-                message=f"Import of {folder.name}", now=now, ids=ids,
-            )  # fmt: skip
-            note_import(tx, name, environment, content, now)
-            warnings = missing_channels(tx, project, environment)
+        report = store_project(
+            tx, project, environment, commit=True, author="bootstrap",
+            message=f"Import of {folder.name}", now=now, ids=ids,
+        )  # fmt: skip
+        note_import(tx, name, environment, content, now)
         notes.append(f"Imported {folder} into {environment}: {describe(report)}.")
-        notes += [sentence(problem) for problem in warnings]
+        notes += [sentence(problem) for problem in missing_channels(tx, project, environment)]
     return notes
 
 
