@@ -14,7 +14,9 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeVar
 
-from storage.db import Database
+import apsw
+
+from storage.db import Database, translate
 from storage.errors import StorageError
 from storage.tx import Tx
 
@@ -99,6 +101,8 @@ class GroupWriter:
             if not isinstance(error, (StorageError, _Undone)):
                 error = StorageError(f"The write failed: {error}")
             cause = error.cause if isinstance(error, _Undone) else error
+            if isinstance(cause, apsw.Error):
+                cause = translate(cause)
             answers = [(False, cause)] * len(group)
         by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], bool, Any]]] = {}
         for (_, future, loop), (ok, value) in zip(group, answers, strict=True):
@@ -118,9 +122,12 @@ class GroupWriter:
         try:
             value = work(tx)
         except BaseException as error:  # undone alone; the caller gets it
+            if not tx.connection.in_transaction:
+                # SQLite itself rolled the whole group back (a full disk does): all must hear it.
+                raise
             tx.connection.execute("ROLLBACK TO piece")
             tx.connection.execute("RELEASE piece")
-            return False, error
+            return False, translate(error) if isinstance(error, apsw.Error) else error
         tx.connection.execute("RELEASE piece")
         return True, value
 

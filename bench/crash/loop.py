@@ -37,7 +37,7 @@ class Plan:
     faults_each: int
     seed: int = 1
     clients: int = 4
-    pause: float = 0.0
+    pause: float = 0.03
     fan_outs: bool = True
     gap: tuple[float, float] = (0.1, 0.6)
     order: list[str] = field(default_factory=list)
@@ -126,7 +126,7 @@ async def _kill_all(plan: Plan, group: Group, counts: Counter[str]) -> None:
             await asyncio.to_thread(group.kill_group)
             await asyncio.to_thread(group.start)
         if victim.startswith("fault:"):
-            hit = await asyncio.to_thread(_kill_at, group, victim[6:], chance.randint(1, 3))
+            hit = await asyncio.to_thread(_kill_at, group, victim[6:], chance)
             counts[victim if hit else "fault_not_reached"] += 1
         elif victim == "group":
             await asyncio.to_thread(group.kill_group)
@@ -148,8 +148,10 @@ async def _kill_all(plan: Plan, group: Group, counts: Counter[str]) -> None:
         await asyncio.to_thread(group.start)
 
 
-def _kill_at(group: Group, point: str, nth: int) -> bool:
+def _kill_at(group: Group, point: str, chance: random.Random) -> bool:
     """Restart with a fault armed and wait for it to strike; it stays armed until the next start."""
+    # A checkpoint comes every few seconds; everything else many times a second.
+    nth = 1 if point == "before_checkpoint" else chance.randint(1, 3)
     group.kill_group()
     group.start(fault=f"{point}:{nth}")
     return group.wait_for_death(FAULT_SECONDS)

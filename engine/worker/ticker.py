@@ -38,7 +38,7 @@ class Ticker:
         self._every(5, self.reap)
         self._every(60, self.check)
         self._every(300, self.purge)
-        self._every(10, self.checkpoint)
+        self._every(5, self.checkpoint)
         self._scheduler.start()
 
     def stop(self) -> None:

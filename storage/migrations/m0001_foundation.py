@@ -193,6 +193,11 @@ CREATE TABLE outbox (message_id TEXT PRIMARY KEY, environment TEXT NOT NULL,
   lease_epoch INTEGER NOT NULL, lease_until INTEGER) WITHOUT ROWID;
 CREATE INDEX outbox_due ON outbox (channel_id, due_at) WHERE lease_until IS NULL;
 CREATE INDEX outbox_leased ON outbox (lease_until) WHERE lease_until IS NOT NULL;
+CREATE TABLE bulk_operations (id TEXT PRIMARY KEY, environment TEXT NOT NULL, name TEXT NOT NULL,
+  status TEXT NOT NULL, estimated_total_rows INTEGER NOT NULL, processed_rows INTEGER NOT NULL,
+  success_count INTEGER NOT NULL, error_count INTEGER NOT NULL, error_items TEXT NOT NULL,
+  inserted_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, started_at INTEGER, completed_at INTEGER,
+  failed_at INTEGER) WITHOUT ROWID;
 """
 
 

@@ -1,0 +1,89 @@
+"""Grouped writes: neighbours are undisturbed, errors are named, answers come after the commit."""
+
+import asyncio
+
+import apsw
+import pytest
+
+from storage.db import Database
+from storage.errors import StorageError
+from storage.migrations import migrate
+from storage.writer import DirectWriter, GroupWriter
+
+
+@pytest.fixture
+def database(tmp_path):
+    path = tmp_path / "tocsin.db"
+    migrate(path)
+    database = Database(path)
+    yield database
+    database.close()
+
+
+def _put(name):
+    def work(tx):
+        tx.run("INSERT INTO counters (name, value) VALUES (?, 1)", (name,))
+        return name
+
+    return work
+
+
+def _fail(tx):
+    tx.run("INSERT INTO counters (name, value) VALUES ('half', 1)")
+    raise ValueError("no")
+
+
+def _names(database):
+    return [row[0] for row in database.read().rows("SELECT name FROM counters ORDER BY name")]
+
+
+def test_a_piece_that_fails_is_undone_alone(database):
+    async def run():
+        writer = GroupWriter(database)
+        try:
+            work = [_put("a"), _fail, _put("b"), _fail, _put("c")]
+            return await asyncio.gather(*(writer.run(w) for w in work), return_exceptions=True)
+        finally:
+            writer.close()
+
+    answers = asyncio.run(run())
+    assert [str(a) for a in answers] == ["a", "no", "b", "no", "c"]
+    assert _names(database) == ["a", "b", "c"]
+
+
+def test_the_answer_comes_after_the_commit(database):
+    async def run():
+        writer = GroupWriter(database)
+        try:
+            for number in range(20):
+                await writer.run(_put(f"n{number:02}"))
+                assert len(_names(database)) == number + 1
+        finally:
+            writer.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_an_error_of_the_database_reaches_the_caller_as_ours(database, pieces):
+    def broken(tx):
+        tx.run("INSERT INTO no_such_table VALUES (1)")
+
+    async def run():
+        writer = GroupWriter(database)
+        try:
+            work = [broken] * pieces
+            return await asyncio.gather(*(writer.run(w) for w in work), return_exceptions=True)
+        finally:
+            writer.close()
+
+    answers = asyncio.run(run())
+    assert all(isinstance(a, StorageError) for a in answers), answers
+    assert not any(isinstance(a, apsw.Error) for a in answers)
+
+
+def test_a_direct_writer_undoes_what_fails(database):
+    writer = DirectWriter(database)
+    with pytest.raises(ValueError, match="no"):
+        asyncio.run(writer.run(_fail))
+    assert _names(database) == []
