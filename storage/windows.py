@@ -188,6 +188,21 @@ class WindowVerbs(Sql):
             (*identity, to_micros(ends_at), used),
         )
 
+    def slot_holders(
+        self, environment: str, workflow: str, tenant: str, recipients: Sequence[RecipientRef]
+    ) -> set[RecipientRef]:
+        """Return which of these recipients hold their only slot already (E-22)."""
+        return {
+            recipient
+            for recipient in recipients
+            if self.row(
+                "SELECT 1 FROM frequency_slots WHERE environment = ? AND workflow = ?"
+                " AND collection = ? AND recipient = ? AND tenant = ?",
+                (environment, workflow, *recipient, tenant),
+            )
+            is not None
+        }
+
     def take_frequency_slot(
         self, environment: str, workflow: str, recipient: RecipientRef, tenant: str, run_id: str
     ) -> bool:

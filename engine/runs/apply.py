@@ -14,6 +14,7 @@ from engine.runs.scope import flatten
 from engine.runs.timeline import entry
 from engine.runs.windows import Logged, NewestVersion, enter_window
 from engine.steps.throttle import decide_gate
+from engine.trigger.frequency import slot_of
 from storage.calls import PendingCall
 from storage.faults import crash_point
 from storage.records import (
@@ -146,10 +147,8 @@ def _take_slot(tx: Tx, effects: Effects, entries: list[Any], now: datetime) -> R
     """Take the recipient's only slot where the workflow runs once (E-22)."""
     change, run = effects.change, effects.change.run
     frequency = effects.plan.trigger_frequency
-    per_tenant = frequency == "once_per_recipient_per_tenant"
-    # A tenant's slot and the slot without a tenant must not collide.
-    tenant = f"tenant:{run.tenant}" if per_tenant and run.tenant is not None else ""
-    if tx.take_frequency_slot(run.environment, run.workflow, run.recipient, tenant, run.id):
+    slot = slot_of(frequency, run.tenant)
+    if tx.take_frequency_slot(run.environment, run.workflow, run.recipient, slot, run.id):
         return replace(change, phase=RunPhase.READY)
     entries.append(entry("trigger_frequency_reached", now, data={"frequency": frequency}))
     entries.append(entry("run_completed", now, data={"reason": "trigger_frequency_reached"}))

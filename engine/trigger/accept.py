@@ -20,6 +20,7 @@ from engine.errors import IdempotencyMismatch, InvalidInput, NotFound, Problem
 from engine.recipients.identify import identify
 from engine.recipients.references import Identity, Reference
 from engine.trigger.fan_out import FAN_OUT_PRIORITY, first_pending
+from engine.trigger.frequency import without_slot_holders
 from engine.trigger.schema import Schemas
 from engine.trigger.seed import seed_run
 from storage import definitions
@@ -100,7 +101,8 @@ class Acceptor:
         trigger, listed = self._prepare(tx, command, version, now)
         tx.insert_triggers([trigger])
         if trigger.pending is None:
-            tx.insert_runs(_runs(trigger, listed, now))
+            frequency = self._schemas.frequency(tx, command, version)
+            tx.insert_runs(without_slot_holders(tx, frequency, _runs(trigger, listed, now)))
         if command.idempotency_key is not None:
             answer = {"workflow_run_id": trigger.id}
             tx.keep_answers(
@@ -122,6 +124,10 @@ class Acceptor:
         identify(tx, command.environment, _identities(command), now)
         has_objects = command.fans_out and any(not ref.is_user for ref, _ in listed)
         is_large = len(listed) > INLINE_RUNS or has_objects
+        pending = None
+        if is_large:
+            frequency = self._schemas.frequency(tx, command, version)
+            pending = first_pending(listed, fans_out=command.fans_out, frequency=frequency)
         trigger = Trigger(
             id=self._ids.uuid(),
             environment=command.environment,
@@ -134,7 +140,7 @@ class Acceptor:
             tenant=command.tenant.ref.id if command.tenant else None,
             cancellation_key=command.cancellation_key,
             settings=command.settings,
-            pending=first_pending(listed, fans_out=command.fans_out) if is_large else None,
+            pending=pending,
             priority=FAN_OUT_PRIORITY if is_large else NORMAL_PRIORITY,
             inserted_at=now,
         )

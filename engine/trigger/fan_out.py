@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from engine.trigger.frequency import EVERY_TRIGGER, without_slot_holders
 from engine.trigger.seed import seed_run
 from storage.faults import crash_point
 from storage.records import JsonObject, RecipientRef, Run, Trigger
@@ -20,7 +21,10 @@ _DEPTH: Final = 1
 
 
 def first_pending(
-    recipients: Sequence[tuple[RecipientRef, JsonObject | None]], *, fans_out: bool
+    recipients: Sequence[tuple[RecipientRef, JsonObject | None]],
+    *,
+    fans_out: bool,
+    frequency: str = EVERY_TRIGGER,
 ) -> JsonObject:
     """Return the cursor of an expansion that has not begun."""
     objects = [[r.collection, r.id, 0] for r, _ in recipients if fans_out and not r.is_user]
@@ -31,6 +35,7 @@ def first_pending(
         "object": 0,
         "after": 0,
         "cancelled": None,
+        "frequency": frequency,
     }
 
 
@@ -45,7 +50,7 @@ def fan_out(tx: Tx, trigger: Trigger, now: datetime, limit: int = PAGE) -> Trigg
     runs = _listed(trigger, pending, now, limit)
     while len(runs) < limit and pending["object"] < len(pending["objects"]):
         runs.extend(_subscribed(tx, trigger, pending, now, limit - len(runs)))
-    tx.insert_runs(runs)
+    tx.insert_runs(without_slot_holders(tx, pending.get("frequency", EVERY_TRIGGER), runs))
     crash_point("between_fan_out_pages")
     is_done = pending["position"] >= len(pending["recipients"]) and pending["object"] >= len(
         pending["objects"]

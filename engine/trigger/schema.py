@@ -1,9 +1,10 @@
-"""Check trigger data against a workflow's JSON Schema (engine E-10)."""
+"""Know what a version says about its triggers: data schema (E-10) and frequency (E-22)."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from jsonschema import Draft202012Validator
@@ -12,6 +13,7 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from engine.errors import InvalidInput, Problem
+from engine.trigger.frequency import EVERY_TRIGGER
 from storage import definitions
 from storage.definitions import CurrentVersion
 from storage.records import JsonObject
@@ -24,12 +26,18 @@ _KEPT: Final = 500
 _MOST_PROBLEMS: Final = 50
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rules:
+    validator: Draft202012Validator | None
+    frequency: str
+
+
 class Schemas:
-    """Validators of workflow versions, compiled once; a version never changes."""
+    """The trigger rules of workflow versions, compiled once; a version never changes."""
 
     def __init__(self) -> None:
         """Start with none."""
-        self._validators: OrderedDict[str, Draft202012Validator | None] = OrderedDict()
+        self._rules: OrderedDict[str, _Rules] = OrderedDict()
 
     def check(
         self,
@@ -43,7 +51,7 @@ class Schemas:
         Raises:
             InvalidInput: one problem per fault, with its path.
         """
-        validator = self._validator(tx, command, version)
+        validator = self._rules_of(tx, command, version).validator
         if validator is None:
             return
         problems = _problems(validator, command.data, "data")
@@ -54,21 +62,27 @@ class Schemas:
         if problems:
             raise InvalidInput(problems=problems[:_MOST_PROBLEMS])
 
-    def _validator(
-        self, tx: Tx, command: TriggerCommand, version: CurrentVersion
-    ) -> Draft202012Validator | None:
-        if version.id in self._validators:
-            return self._validators[version.id]
+    def frequency(self, tx: Tx, command: TriggerCommand, version: CurrentVersion) -> str:
+        """Return how often the version runs per recipient; a rehearsal runs always."""
+        if command.source_type == "rehearsal":
+            return EVERY_TRIGGER
+        return self._rules_of(tx, command, version).frequency
+
+    def _rules_of(self, tx: Tx, command: TriggerCommand, version: CurrentVersion) -> _Rules:
+        if version.id in self._rules:
+            return self._rules[version.id]
         stored = definitions.get_version(tx, command.environment, command.workflow, version.number)
-        schema: Any = stored.definition.get("trigger_data_json_schema") if stored else None
+        definition = stored.definition if stored else {}
+        schema: Any = definition.get("trigger_data_json_schema")
         validator = None
         if isinstance(schema, dict) and schema:
             # An empty registry: a `$ref` to another host must never be fetched.
             validator = Draft202012Validator(schema, registry=Registry())
-        self._validators[version.id] = validator
-        while len(self._validators) > _KEPT:
-            self._validators.popitem(last=False)
-        return validator
+        frequency = str(definition.get("trigger_frequency") or EVERY_TRIGGER)
+        rules = self._rules[version.id] = _Rules(validator=validator, frequency=frequency)
+        while len(self._rules) > _KEPT:
+            self._rules.popitem(last=False)
+        return rules
 
 
 def _problems(validator: Draft202012Validator, data: JsonObject, path: str) -> list[Problem]:

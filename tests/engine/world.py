@@ -76,6 +76,7 @@ class World:
         self.env = environment
         self.clock = ManualClock(now)
         self.started = now
+        self.down_until: datetime | None = None
         path = folder / "tocsin.db"
         shutil.copy(empty_database(), path)
         self.db = Database(path, checkpoints=True)
@@ -248,7 +249,8 @@ class World:
 
     def work(self) -> None:
         """Run until nothing is ready at this instant."""
-        self.loop.run_until_complete(self._work())
+        if self.down_until is None:
+            self.loop.run_until_complete(self._work())
 
     async def _work(self) -> None:
         executor = self.executor
@@ -266,6 +268,10 @@ class World:
         calls = self.transport.calls.total()
         return calls, self.executor.sender.in_flight, len(self.executor.caller._tasks)
 
+    def stand_still(self, until: datetime) -> None:
+        """Stop the engine; what is accepted meanwhile, and what falls due, waits."""
+        self.down_until = until
+
     def before(self, instant: datetime) -> None:
         """Let happen all that is due before `instant`, and go there."""
         self._jump(instant, including=False)
@@ -280,6 +286,7 @@ class World:
             if due > end or (due == end and not including):
                 break
             self.clock.set(max(due, self.clock.now()))
+            self.down_until = None
             self.transport.wake(self.clock.now())
             self._wake_one()
             self.work()
@@ -292,6 +299,8 @@ class World:
 
     def next_due(self) -> datetime | None:
         """Say when something is due next: a timer, an attempt, a time-out."""
+        if self.down_until is not None:
+            return self.down_until
         outbox = self.sql().value("SELECT min(due_at) FROM outbox WHERE lease_until IS NULL")
         times = (next_due(self.sql()), maybe_instant(outbox), self.transport.next_wake())
         return min((t for t in times if t is not None), default=None)

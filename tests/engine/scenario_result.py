@@ -1,0 +1,154 @@
+"""Gather what came of a scenario: the result document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+
+from engine.timing.instants import format_instant, parse_instant
+from storage import definitions, recipients
+from storage.channels import channels_for
+from storage.logs import message_events
+from storage.records import Engagement, Message, RecipientRef, Run
+from tests.engine.scenario_file import JsonObject, offset
+from tests.engine.world import World
+
+# Instants in the details of a timeline that read better as offsets.
+_INSTANTS: Final = ("closes", "until", "next_attempt_at")
+_REACHED: Final = ("message.sent", "message.delivered")
+
+
+def name_of(ref: RecipientRef) -> str:
+    """Name a user by id, anything else as `collection/id`."""
+    return ref.id if ref.is_user else f"{ref.collection}/{ref.id}"
+
+
+class Report:
+    """Read a world that has come to rest."""
+
+    def __init__(self, world: World, now: datetime) -> None:
+        self.world, self.now = world, now
+        self.keys = {
+            c.id: c.key for c in channels_for(world.sql(), world.env, lambda s, r: {}).values()
+        }
+        self.versions: dict[str, int] = {}
+        self.types: dict[tuple[str, str], str] = {}
+        for workflow in {run.workflow for run in world.runs()}:
+            for number in definitions.versions(world.sql(), world.env, workflow):
+                self._note(workflow, number)
+
+    def _note(self, workflow: str, number: int) -> None:
+        version = definitions.get_version(self.world.sql(), self.world.env, workflow, number)
+        assert version is not None
+        self.versions[version.id] = number
+        for step in steps_of(version.definition.get("steps", [])):
+            self.types[workflow, step["ref"]] = step.get("channel_type") or step["type"]
+
+    def at(self, instant: datetime | None) -> str | None:
+        return offset(instant, self.now)
+
+    def message(self, m: Message) -> JsonObject:
+        world = self.world
+        events = message_events(world.sql(), world.env, m.id)
+        sent = next((e.inserted_at for e in events if e.event in _REACHED), None)
+        tried = [a for a in world.transport.attempted if a.message_id == m.id]
+        return {
+            "at": self.at(m.inserted_at),
+            "instant": format_instant(m.inserted_at),
+            "id": m.id,
+            "recipient": name_of(m.recipient),
+            "tenant": m.tenant,
+            "workflow": m.workflow,
+            "workflow_version": self.versions[m.version_id],
+            "step": m.step_ref,
+            "channel": self.keys[m.channel_id],
+            "channel_type": m.channel_type,
+            "address": m.address or None,
+            "status": m.status.value,
+            "engagement": [e.value for e in Engagement if getattr(m, f"{e.value}_at")],
+            "attempts": m.attempts,
+            "scheduled_at": self.at(m.scheduled_at),
+            "sent_at": self.at(sent),
+            "attachments": [],
+            "deliveries": [{"at": self.at(a.at), "outcome": a.outcome} for a in tried],
+            "content": world.content(m),
+            "data": m.data,
+        }
+
+    def run(self, run: Run) -> JsonObject:
+        timeline = [self._entry(run, entry) for entry in self.world.timeline(run)]
+        ended = run.status.value in ("completed", "cancelled")
+        return {
+            "id": run.id,
+            "workflow": run.workflow,
+            "recipient": name_of(run.recipient),
+            "tenant": run.tenant,
+            "status": run.status.value,
+            "error_count": run.error_count,
+            "started": self.at(run.inserted_at),
+            "ended": timeline[-1]["at"] if ended and timeline else None,
+            "timeline": timeline,
+        }
+
+    def _entry(self, run: Run, entry: JsonObject) -> JsonObject:
+        detail = dict(entry["data"])
+        for name in _INSTANTS:
+            instant = parse_instant(detail.get(name))
+            if instant is not None:
+                detail[name] = self.at(instant)
+        shown = {
+            "at": self.at(parse_instant(entry["inserted_at"])),
+            "step": entry["step_ref"],
+            "type": self.types.get((run.workflow, entry["step_ref"]), entry["step_type"]),
+            "event": entry["event"],
+        }
+        if "reason" in detail:
+            shown["reason"] = detail.pop("reason")
+        return {**shown, "detail": detail}
+
+    def requests(self) -> list[JsonObject]:
+        return [
+            {
+                "at": self.at(asked.at),
+                "method": asked.request.method,
+                "url": asked.request.url,
+                "status": asked.status,
+            }
+            for asked in self.world.transport.asked
+        ]
+
+    def state(self, wanted: JsonObject) -> JsonObject:
+        """Look up the records that are asked for."""
+        kinds = {"users": "$users", "tenants": "$tenants", "objects": None}
+        found: JsonObject = {}
+        for kind, names in wanted.items():
+            collection = kinds[kind]
+            refs = {
+                name: RecipientRef(collection, name)
+                if collection
+                else RecipientRef(*name.split("/", 1))
+                for name in names
+            }
+            stored = recipients.get_many(self.world.sql(), self.world.env, refs.values())
+            found[kind] = {n: stored[ref].properties for n, ref in refs.items() if ref in stored}
+        return found
+
+    def document(self, scenario: JsonObject, rejected: list[JsonObject]) -> JsonObject:
+        return {
+            "name": scenario.get("name", ""),
+            "ended_at": format_instant(self.world.clock.now()),
+            "messages": [self.message(m) for m in self.world.messages()],
+            "runs": [self.run(run) for run in self.world.runs()],
+            "rejected": rejected,
+            "requests": self.requests(),
+            "state": self.state(scenario.get("expect", {}).get("state", {})),
+        }
+
+
+def steps_of(steps: list[Any]) -> Iterator[JsonObject]:
+    """Walk all steps, those in branches too."""
+    for step in steps:
+        yield step
+        for arm in step.get("branches") or []:
+            yield from steps_of(arm.get("steps") or [])
