@@ -1,0 +1,1 @@
+"""Other systems doing the same work; each script runs where its system is installed."""
