@@ -97,7 +97,7 @@ def count_triggers(sql: Sql, environment: str, since: datetime) -> int:
                 (environment, key, to_micros(since)),
             )
         )
-        for (key,) in keys
+        for key in keys
     )
 
 
