@@ -78,11 +78,15 @@ def _fresh(effects: Effects, entry_: Enter, step_key: str, now: datetime) -> Win
 def _activity(effects: Effects, now: datetime) -> Activity:
     run, trigger = effects.bundle.run, effects.bundle.trigger
     own = effects.change.state.get("data")
+    before: JsonObject | None = effects.change.state.get("batch")
+    actor = trigger.actor
+    if before is not None:
+        actor = RecipientRef(*before["actor"]) if before["actor"] else None
     return Activity(
         id=derived_ksuid(now, run.id, effects.change.cursor or "", "activity"),
         run_id=run.id,
         cancellation_key=trigger.cancellation_key,
-        actor=trigger.actor,
+        actor=actor,
         data=trigger.data if own is None else own,
         inserted_at=now,
     )

@@ -45,7 +45,14 @@ class Batch(Step):
         batch_execution_mode: Literal["accumulate", "flush_leading"] = "accumulate"
         workflow_version_mode: Literal["latest", "pinned"] = "pinned"
 
-        @field_validator("batch_window_type", "batch_order", "batch_execution_mode", mode="before")
+        @field_validator(
+            "batch_window_type",
+            "batch_order",
+            "batch_execution_mode",
+            "batch_items_render_limit",
+            "workflow_version_mode",
+            mode="before",
+        )
         @classmethod
         def _default(cls, value: object, info: Any) -> object:
             # The official files write null for "not set".
@@ -165,7 +172,9 @@ def decide(
     if entry.sliding and entry.closes_at and limit_at and stored.closes_at != limit_at:
         # c = min(n + window, o + limit); a result that is not in the future closes at once.
         moved = min(entry.closes_at, limit_at)
-        window = replace(window, closes_at=moved, generation=stored.generation + 1)
+        if moved != stored.closes_at:
+            # Only with the timer: a window whose timer has another generation never closes.
+            window = replace(window, closes_at=moved, generation=stored.generation + 1)
         closes_now = closes_now or moved <= now
     return Arrival(
         role="absorbed" if holder else "holds",

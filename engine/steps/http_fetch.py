@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import orjson
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from engine.workflow.kinds import (
     Call,
@@ -43,6 +43,12 @@ class HttpFetch(Step):
         body: str | None = None
         response_path: str | None = None
         signing_key: str | None = None
+
+        @field_validator("method", mode="before")
+        @classmethod
+        def _default(cls, value: object) -> object:
+            # The official files write null for "not set".
+            return "get" if value is None else value
 
     def run(self, ctx: StepContext) -> Outcome:
         """Render the request, ask for it, then judge its recorded answer."""

@@ -43,6 +43,12 @@ class Throttle(Step):
         throttle_limit: int = Field(default=1, ge=1)
         throttle_key: str | None = None
 
+        @field_validator("throttle_limit", mode="before")
+        @classmethod
+        def _default(cls, value: object) -> object:
+            # The official files write null for "not set".
+            return 1 if value is None else value
+
         @field_validator("throttle_window")
         @classmethod
         def _parse(cls, value: object) -> Duration | None:
