@@ -160,7 +160,7 @@ class RunVerbs(Sql):
                     return list(taken.values())
                 rows = self.rows(
                     f"SELECT {COLUMNS} FROM runs WHERE phase = 'ready' AND priority = ?"
-                    " AND environment = ? AND workflow = ? ORDER BY ready_at LIMIT ?",
+                    " AND environment = ? AND workflow = ? ORDER BY ready_at, rowid LIMIT ?",
                     (*group, size),
                 )
                 has_more = has_more or len(rows) == size
@@ -186,7 +186,11 @@ class RunVerbs(Sql):
         return kept
 
     def update_runs(self, changes: Sequence[RunChange], now: datetime) -> None:
-        """Write back what the passes decided; the caller has fenced the runs."""
+        """Write back what the passes decided; the caller has fenced the runs.
+
+        Those that are ready are claimed in the order given: a microsecond lies
+        between one and the next.
+        """
         at = to_micros(now)
         self.many(
             _UPDATE,
@@ -195,9 +199,9 @@ class RunVerbs(Sql):
                     c.version if c.version is not None else c.run.version, c.status.value,
                     c.phase.value, c.cursor, dumps(c.resume) if c.resume is not None else None,
                     dumps(c.state), c.attempt, c.error_count, maybe_micros(c.wake_at),
-                    at if c.phase is RunPhase.READY else None, at, c.run.id,
+                    at + n if c.phase is RunPhase.READY else None, at, c.run.id,
                 )
-                for c in changes
+                for n, c in enumerate(changes)
             ],
         )  # fmt: skip
 

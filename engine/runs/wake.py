@@ -41,7 +41,9 @@ def wake_due(tx: Tx, now: datetime, newest: NewestVersion, limit: int = 500) -> 
         elif timer.kind == "window":
             window = tx.get_window(timer.subject)
             if window is not None and window.generation == timer.generation:
-                logged += close_window(tx, window, now, newest)
+                closed, resumed = close_window(tx, window, now, newest)
+                logged += closed
+                changes += resumed
     tx.update_runs(changes, now)
     if logged:
         tx.log_timeline(logged, now)

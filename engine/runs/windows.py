@@ -46,7 +46,9 @@ def enter_window(
         tx.append_activity(arrival.window.id, arrival.window.total, _activity(effects, now))
     logged = _pause(tx, effects, arrival, now, entry_)
     if arrival.closes_now and arrival.window is not None:
-        logged += close_window(tx, arrival.window, now, newest)
+        closed, changes = close_window(tx, arrival.window, now, newest)
+        tx.update_runs(changes, now)
+        logged += closed
     return logged
 
 
@@ -129,21 +131,22 @@ def _pause(tx: Tx, effects: Effects, arrival: Arrival, now: datetime, entry_: En
     return [(run.environment, run.id, entries)]
 
 
-def close_window(tx: Tx, window: Window, now: datetime, newest: NewestVersion) -> Logged:
-    """Freeze a batch and make its holder go on with everything it collected."""
+def close_window(
+    tx: Tx, window: Window, now: datetime, newest: NewestVersion
+) -> tuple[Logged, list[RunChange]]:
+    """Freeze a batch; return what makes its holder go on with everything it collected."""
     crash_point("window_closing")
     tx.freeze_window(window.id, now)
     tx.drop_timers([window.id])
     if window.holder_run_id is None:
-        return []
+        return [], []
     holder = tx.runs_by_id([window.holder_run_id]).get(window.holder_run_id)
     if holder is None or holder.phase is not RunPhase.WINDOW:
-        return []
+        return [], []
     items = tx.live_activities(window.id)
     if not items:
         entries = [entry("run_cancelled", now, data={"reason": "batch_empty"})]
-        tx.update_runs([_ended(holder)], now)
-        return [(holder.environment, holder.id, entries)]
+        return [(holder.environment, holder.id, entries)], [_ended(holder)]
     state = {**holder.state, **_collected(window, items)}
     version = None
     if not window.settings.get("pinned"):
@@ -159,7 +162,6 @@ def close_window(tx: Tx, window: Window, now: datetime, newest: NewestVersion) -
         error_count=holder.error_count,
         version=version,
     )
-    tx.update_runs([change], now)
     closed = entry(
         "batch_closed",
         now,
@@ -167,7 +169,7 @@ def close_window(tx: Tx, window: Window, now: datetime, newest: NewestVersion) -
         step_type="batch",
         data={"total_activities": len(items), "version": version or holder.version},
     )
-    return [(holder.environment, holder.id, [closed])]
+    return [(holder.environment, holder.id, [closed])], [change]
 
 
 def _ended(run: Run) -> RunChange:
