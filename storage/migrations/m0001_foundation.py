@@ -196,8 +196,8 @@ CREATE INDEX outbox_leased ON outbox (lease_until) WHERE lease_until IS NOT NULL
 CREATE TABLE bulk_operations (id TEXT PRIMARY KEY, environment TEXT NOT NULL, name TEXT NOT NULL,
   status TEXT NOT NULL, estimated_total_rows INTEGER NOT NULL, processed_rows INTEGER NOT NULL,
   success_count INTEGER NOT NULL, error_count INTEGER NOT NULL, error_items TEXT NOT NULL,
-  inserted_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, started_at INTEGER, completed_at INTEGER,
-  failed_at INTEGER) WITHOUT ROWID;
+  inserted_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, started_at INTEGER,
+  completed_at INTEGER, failed_at INTEGER) WITHOUT ROWID;
 """
 
 
