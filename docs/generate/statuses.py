@@ -67,7 +67,8 @@ def _retries() -> str:
         f"A failed attempt that may work later is repeated: {MAX_ATTEMPTS} attempts at most, "
         f"within {minutes} minutes of the first, after about {waits} seconds (each ± 20 %). A "
         "provider's `Retry-After` is honoured inside those minutes. Then the message is "
-        "`undelivered` with the reason `retries_exhausted`, or `fatal_error` if a retry made no sense.",
+        "`undelivered` with the reason `retries_exhausted`, or `fatal_error` if no retry "
+        "made sense.",
         f"Messages of type {at_once} are `delivered` as soon as they are accepted. Those of type "
         f"{never} stay `sent`, since nobody reports more about them.",
     )
