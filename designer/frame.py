@@ -70,6 +70,14 @@ def head_html(theme: Theme) -> str:
     )
 
 
+def prepare_page(theme: Theme) -> None:
+    """Add the head, and take its role from the library's own main element: ours has it."""
+    ui.add_head_html(head_html(theme))
+    around = ui.context.client.content.parent_slot
+    if around is not None:
+        around.parent.props("role=none")
+
+
 @contextmanager
 def frame(
     visit: Visit, section: str, title: str, *, lead: str = "", crumb: tuple[str, str] | None = None,
@@ -80,7 +88,7 @@ def frame(
     `crumb` is (title, address) of the page above. `is_full` leaves the whole
     width and the heading to the page.
     """
-    ui.add_head_html(head_html(visit.theme))
+    prepare_page(visit.theme)
     ui.page_title(f"{title} · {visit.environment.name} · Tocsin")
     ui.dark_mode({"system": None, "light": False, "dark": True}[visit.theme])
     link("Skip to the content", "#main", "skip-link")

@@ -19,6 +19,7 @@ from designer.services import DesignerServices
 from designer.theme import ASSET_ROUTE
 
 SOCKET: Final = "/_nicegui_ws/"
+FAVICON: Final = "/favicon.ico"
 _NO_STORE: Final = ("cache-control", "no-store")
 
 # NiceGUI compiles templates and event handlers in the browser: inline and eval cannot go.
@@ -58,7 +59,7 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> Response | None:
         path: str = scope["path"]
-        if path.startswith("/_nicegui/") or path.startswith(f"{ASSET_ROUTE}/"):
+        if path.startswith(("/_nicegui/", f"{ASSET_ROUTE}/")) or path == FAVICON:
             return None  # the same files for everyone
         if path.startswith(SOCKET) and not self.is_own_origin(scope):
             return PlainTextResponse("This page was opened from another site.", 403)

@@ -113,7 +113,8 @@ def _outlined(step: JsonObject) -> Outlined:
 
 
 def _arm(type_: str, arm: JsonObject) -> Arm:
-    when = conditions(arm.get("conditions"))
+    wanted = conditions(arm.get("conditions"))
+    when = f"if {wanted}" if wanted else ""
     if type_ == "random_cohort":
         when = f"{arm.get('percentage', 0)} % of recipients"
     return Arm(

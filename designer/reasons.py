@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -63,7 +63,7 @@ _TONES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """A timeline entry for people: a headline, a sentence, the conditions, the raw data."""
+    """A timeline entry for people: a headline, a sentence, the conditions."""
 
     at: datetime | None
     title: str
@@ -73,7 +73,6 @@ class Told:
     step_ref: str | None
     clauses: tuple[tuple[bool | None, str], ...] = ()
     message_id: str | None = None
-    data: JsonObject = field(default_factory=dict)
 
 
 def tell(entry: Mapping[str, Any], names: Mapping[str, str], zone: str) -> Told:
@@ -96,7 +95,6 @@ def tell(entry: Mapping[str, Any], names: Mapping[str, str], zone: str) -> Told:
         step_ref=str(ref) if ref else None,
         clauses=tuple(_clauses(data)),
         message_id=str(data["message_id"]) if data.get("message_id") else None,
-        data=data,
     )
 
 

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp
 
-from designer.guard import Guard, login_address, own_hosts
+from designer.guard import FAVICON, Guard, login_address, own_hosts
 from designer.pages import inbox, messages, missing, overview, run, runs, workflow, workflows
 from designer.pages.mail_frame import mail_frame_route
 from designer.services import DesignerServices
@@ -50,6 +50,7 @@ def create_designer(services: DesignerServices, storage_secret: str) -> ASGIApp:
     register_pages(services)
     host = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     host.add_route(f"{ASSET_ROUTE}/{{name}}", serve_asset)
+    host.add_route(FAVICON, serve_favicon)
     host.router.routes.append(mail_frame_route(services))
     is_https = any(origin.startswith("https://") for origin in services.origins)
     ui.run_with(
@@ -92,6 +93,11 @@ def guard_socket(services: DesignerServices) -> None:
             handle(sid, message)
 
     core.sio.on("event", when_signed_in)
+
+
+async def serve_favicon(_: Request) -> Response:
+    """Serve the drawing of the browser's tab."""
+    return FileResponse(ASSETS / "logo.svg", media_type="image/svg+xml", headers=_FOR_EVER)
 
 
 async def serve_asset(request: Request) -> Response:

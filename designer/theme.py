@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Final, Literal
 
@@ -26,6 +27,8 @@ DESIGNER_SHEETS: Final = (
     "pages.css",
     "inbox.css",
 )
+# Roboto comes with the interface library; its address names the library's version.
+FONT_SHEET: Final = f"/_nicegui/{metadata.version('nicegui')}/static/fonts.css"
 LOGIN_SHEETS: Final = ("tokens.css", "login.css")
 
 

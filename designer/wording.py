@@ -27,7 +27,6 @@ _SUBJECTS: Final = {
     "vars": "the variable",
     "run": "the run's",
     "workflow": "the workflow's",
-    "refs": "the message of step",
 }
 _LONGEST: Final = 60
 
@@ -61,6 +60,8 @@ def value(found: Any) -> str:
             return "nothing"
         case bool():
             return "true" if found else "false"
+        case str() if found.startswith("$message."):
+            return found.removeprefix("$message.")
         case str():
             return f"“{shortened(found)}”" if found else "an empty text"
         case list():
@@ -83,6 +84,8 @@ def variable(path: Any) -> str:
     """Write a path as people say it: `the recipient's plan`."""
     text = str(path)
     first, _, rest = text.partition(".")
+    if first == "refs" and rest:
+        return f"the message of {rest.partition('.')[0]}"
     subject = _SUBJECTS.get(first)
     return f"{subject} {rest}" if subject and rest else text
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
-from designer.theme import LOGIN_SHEETS, Theme, asset, sheet, version_of
+from designer.theme import FONT_SHEET, LOGIN_SHEETS, Theme, asset, sheet, version_of
 
 STYLE: Final = "/login/style.css"
 LOGO: Final = "/login/logo.svg"
@@ -20,6 +20,7 @@ _PAGE: Final = """<!doctype html>
 <meta name="robots" content="noindex">
 <title>{title} · Tocsin</title>
 <link rel="icon" href="{logo}" type="image/svg+xml">
+<link rel="stylesheet" href="{fonts}">
 <link rel="stylesheet" href="{style}?v={version}">
 </head>
 <body>
@@ -63,6 +64,7 @@ def _page(title: str, body: str, theme: Theme) -> str:
         logo=LOGO,
         bell=BELL,
         style=STYLE,
+        fonts=FONT_SHEET,
         version=version_of(sheet(LOGIN_SHEETS)),
     )
 

@@ -34,7 +34,8 @@ _STYLING: Final = {
     "align", "background", "bgcolor", "border", "cellpadding", "cellspacing", "class", "color",
     "dir", "height", "id", "lang", "role", "style", "title", "valign", "width",
 }  # fmt: skip
-_BODY: Final = re.compile(r"<(/?)body\b", re.IGNORECASE)
+_BODY: Final = re.compile(r"<body\b", re.IGNORECASE)
+_BODY_END: Final = re.compile(r"</body\s*>", re.IGNORECASE)
 _REMOTE: Final = re.compile(
     r"""(?:\bsrc|\bbackground)\s*=\s*["']?\s*(?:https?:)?//|url\(\s*["']?\s*(?:https?:)?//""",
     re.IGNORECASE,
@@ -59,8 +60,10 @@ _CLEANER: Final = nh3.Cleaner(
 
 def clean_mail(html: str) -> str:
     """Return a mail's HTML without anything that could act; looks are kept."""
-    # The cleaner drops <body> with its colours: it goes on as a block.
-    return _CLEANER.clean(_BODY.sub(r"<\1div", html))
+    # The cleaner drops <body> with its colours: it goes on as the one cell of a table.
+    start = '<table width="100%" cellpadding="0" cellspacing="0"><tr><td'
+    body = _BODY_END.sub("</td></tr></table>", _BODY.sub(start, html))
+    return _CLEANER.clean(body)
 
 
 def has_remote_images(html: str) -> bool:
@@ -74,7 +77,7 @@ def document(html: str) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width"><title>Message</title>'
         '<base target="_blank"><style>html{background:#fff;color:#111;color-scheme:light}'
-        "body{margin:0;padding:16px;font:15px/1.5 Arial,sans-serif;overflow-wrap:anywhere}"
+        "body{margin:0;font:15px/1.5 Arial,sans-serif;overflow-wrap:anywhere}"
         "img{max-width:100%;height:auto}</style></head><body>"
         f"{html}</body></html>"
     )
@@ -95,7 +98,9 @@ def mail_frame_route(services: DesignerServices) -> Route:
         html = content.get("html_body")
         if not isinstance(html, str) or not html.strip():
             text = str(content.get("text_body") or "This message has no HTML.")
-            html = f"<pre style='white-space:pre-wrap;font:inherit'>{escape(text)}</pre>"
+            html = (
+                f"<pre style='white-space:pre-wrap;font:inherit;margin:16px'>{escape(text)}</pre>"
+            )
         remote = " https: http:" if request.query_params.get("images") == "shown" else ""
         return HTMLResponse(
             document(clean_mail(html)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nicegui import ui
 
 from designer.elements import div, icon, link, para, tag
-from designer.frame import head_html
+from designer.frame import prepare_page
 from designer.theme import ASSET_ROUTE
 
 
@@ -25,7 +25,7 @@ def unavailable(sentence: str) -> None:
 
 
 def _alone(title: str, sentence: str, symbol: str) -> None:
-    ui.add_head_html(head_html("system"))
+    prepare_page("system")
     ui.page_title(f"{title} · Tocsin")
     with tag("main", None, "alone", id="main"):
         tag("img", None, src=f"{ASSET_ROUTE}/logo.svg", alt="Tocsin", width="36", height="36")

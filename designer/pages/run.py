@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -34,6 +34,7 @@ _QUIET = frozenset({"step_started", "step_completed", "run_resumed"})
 class _Story:
     detail: RunDetail
     told: tuple[Told, ...]
+    log: tuple[JsonObject, ...]
     workflow: str
 
 
@@ -52,6 +53,7 @@ def _load(visit: Visit, run_id: str) -> _Story | None:
         told=tuple(
             tell(entry, names, visit.zone) for entry in entries if entry.get("event") not in _QUIET
         ),
+        log=tuple(entries),
         workflow=str(definition.get("name") or run.workflow),
     )
 
@@ -70,7 +72,7 @@ async def build(visit: Visit) -> None:
             )
         return
     title = recipient_title(story.detail.run.recipient, _name(story.detail))
-    with frame(visit, "runs", f"{story.workflow}, {title}", crumb=crumb) as head:
+    with frame(visit, "runs", story.workflow, lead=f"For {title}", crumb=crumb) as head:
         live: Live[_Story | None] = Live(lambda: asyncio.to_thread(_load, visit, run_id), story)
         live.part(head.actions, _state, lambda s: run_badge(*s))
         with div("halves"):
@@ -79,7 +81,11 @@ async def build(visit: Visit) -> None:
                 facts = div()
                 messages = div()
                 _data_card(story.detail)
-        live.part(timeline, lambda s: s.told if s else (), lambda told: _timeline(visit, told))
+        live.part(
+            timeline,
+            lambda s: (s.told, s.log) if s else ((), ()),
+            lambda shown: _timeline(visit, *shown),
+        )
         live.part(facts, lambda s: s, lambda s: _facts(visit, s))
         live.part(messages, lambda s: s.detail.messages if s else (), lambda m: _messages(visit, m))
         if story.detail.run.status not in (RunStatus.COMPLETED, RunStatus.CANCELLED):
@@ -98,7 +104,7 @@ def _name(detail: RunDetail) -> str | None:
 # ------------------------------------------------------------------ timeline
 
 
-def _timeline(visit: Visit, told: Sequence[Told]) -> None:
+def _timeline(visit: Visit, told: Sequence[Told], log: Sequence[JsonObject]) -> None:
     with tag("section", None, "card", aria_labelledby="timeline-title"):
         with div("card-head"):
             tag("h2", "Timeline", id="timeline-title")
@@ -111,6 +117,10 @@ def _timeline(visit: Visit, told: Sequence[Told]) -> None:
             with tag("ol", None, "timeline"):
                 for entry in entries:
                     _entry(visit, entry)
+        if log:
+            with tag("details", None, "raw full-log"):
+                tag("summary", "Full log")
+                copyable(_pretty(list(log)), name="Full log")
 
 
 def _entry(visit: Visit, told: Told) -> None:
@@ -133,10 +143,6 @@ def _entry(visit: Visit, told: Told) -> None:
                         _clause(result, text)
             if told.message_id:
                 link("Look at the message", visit.address(f"messages/{told.message_id}"))
-            if told.data:
-                with tag("details", None, "raw"):
-                    tag("summary", "Details")
-                    copyable(_pretty(told.data), name="Details of this entry")
 
 
 _RESULTS: Final[dict[bool | None, tuple[str, str, str]]] = {
@@ -245,5 +251,5 @@ def _data_card(detail: RunDetail) -> None:
                 para(f"It came without data; {variable('data.anything')} is empty.", "muted")
 
 
-def _pretty(data: JsonObject) -> str:
+def _pretty(data: Any) -> str:
     return orjson.dumps(data, option=orjson.OPT_INDENT_2).decode()

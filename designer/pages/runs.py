@@ -110,7 +110,7 @@ def _table(visit: Visit, names: dict[str, str]) -> Rows[RunRow]:
                 tag("th", title, cls, scope="col")
         body = tag("tbody")
     return Rows(
-        body, lambda run: run.id, partial(_row, visit, names), partial(tag, "tr", None, "row")
+        body, lambda run: run.id, partial(_row, visit, names), partial(tag, "tr", None, "item-row")
     )
 
 

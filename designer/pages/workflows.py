@@ -79,7 +79,7 @@ def _table(visit: Visit, rows: list[WorkflowRow]) -> None:
 
 def _row(visit: Visit, row: WorkflowRow) -> None:
     head = row.head
-    with tag("tr", None, "row"):
+    with tag("tr", None, "item-row"):
         with tag("td", None, "wide"), div("name-cell"):
             with div("tile small"):
                 icon("workflows")
