@@ -18,7 +18,8 @@ from storage.channels import channels_for
 from storage.db import Database
 from storage.environments import list_environments
 from storage.errors import StorageError
-from storage.housekeeping import broken_invariants, check_file, sqlite_version
+from storage.housekeeping import check_file, sqlite_version
+from storage.invariants import violations
 from storage.migrations import pending
 from storage.secrets import FILE_NAME
 
@@ -85,9 +86,9 @@ def _file(settings: Settings, folder: DataFolder) -> Iterator[Finding]:
     yield Finding(True, "the schema is this release's")
     database = Database(folder.database)
     try:
-        broken = broken_invariants(database.read())
-        for sentence in broken:
-            yield Finding(False, f"{sentence}; please report it")
+        broken = violations(database.read())
+        for rule, ids in broken.items():
+            yield Finding(False, f"the rule {rule} is broken, by {ids[0]} for one; report it")
         if not broken:
             yield Finding(True, "all invariants hold")
         yield _seals(settings, folder, database)

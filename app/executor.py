@@ -35,6 +35,7 @@ async def execute(
     settings: Settings, folder: DataFolder, stop: asyncio.Event, ready: Callable[[], Any]
 ) -> None:
     """Move due work until `stop` is set; `ready` is called when it moves."""
+    from app.outcomes import CountingTransport, Outcomes
     from engine.net.addresses import read_networks
     from engine.net.transport import HttpTransport
     from engine.render.process import ProcessRenderer
@@ -45,20 +46,30 @@ async def execute(
     database = Database(folder.database, checkpoints=True)
     renderer = ProcessRenderer()
     transport = HttpTransport(allowed_networks=read_networks(settings.allowed_networks))
+    outcomes = Outcomes()
+    # Started beside the loop: the first message need not wait for its process.
+    beside = [
+        asyncio.create_task(asyncio.to_thread(renderer.start)),
+        asyncio.create_task(outcomes.keep_publishing(folder, renderer)),
+    ]
     try:
         services = ExecutorServices(
             database=database,
             writer=DirectWriter(database),
             clock=open_clock(database, settings.clock_rate),
             renderer=renderer,
-            transport=transport,
+            transport=CountingTransport(transport, outcomes),
             unseal=sealer.unseal,
             hint_path=folder.hint,
             retention_days=settings.log_days,
         )
         await run_executor(services, stop, ready)
     finally:
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
         renderer.close()
         await transport.aclose()
         database.close()
         folder.hint.unlink(missing_ok=True)
+        folder.figures.unlink(missing_ok=True)

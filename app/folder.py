@@ -59,6 +59,11 @@ class DataFolder:
         return hint_path(self.path)
 
     @property
+    def figures(self) -> Path:
+        """Give the file in which the executor leaves its metrics."""
+        return self.path / "executor.prom"
+
+    @property
     def interface(self) -> Path:
         """Give the folder in which the designer keeps what its pages remember."""
         return self.path / "interface"

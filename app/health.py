@@ -7,10 +7,11 @@ import hmac
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from importlib.metadata import version
+from pathlib import Path
 from typing import Final, TypeVar
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import REGISTRY, CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import REGISTRY, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from app.dispatch import Receive, Scope, Send, answer_bytes, answer_json
@@ -87,7 +88,7 @@ class _FileCollector(Collector):
         self._clock = clock
 
     def collect(self) -> Iterator[Metric]:
-        """Give queue depths, ages, sizes and the engine's counters."""
+        """Give queue depths, ages and sizes."""
         found = figures(self._database.read(), self._database.path, self._clock.now())
         queue = GaugeMetricFamily("tocsin_queue_depth", "What waits, by queue", labels=["queue"])
         depths = {f"runs_{phase}": count for phase, count in found.runs_by_phase.items()}
@@ -107,22 +108,22 @@ class _FileCollector(Collector):
         yield oldest
         yield GaugeMetricFamily("tocsin_wal_bytes", "Size of the WAL", value=found.wal_bytes)
         yield GaugeMetricFamily("tocsin_file_bytes", "Size of the file", value=found.file_bytes)
-        events = CounterMetricFamily(
-            "tocsin_engine_events", "What the executor has counted", labels=["event"]
-        )
-        for name, value in found.counters.items():
-            events.add_metric([name], value)
-        yield events
 
 
 class HealthApp:
     """Answer `/health`, `/health/live` and `/metrics`."""
 
     def __init__(
-        self, health: Health, database: Database, clock: Clock, metrics_token: str | None
+        self,
+        health: Health,
+        database: Database,
+        clock: Clock,
+        executor_figures: Path,
+        metrics_token: str | None,
     ) -> None:
         """Ask for `metrics_token` at /metrics, if there is one."""
         self._health = health
+        self._executor_figures = executor_figures
         self._token = metrics_token
         self._registry = CollectorRegistry()
         self._registry.register(_FileCollector(database, clock))
@@ -154,4 +155,8 @@ class HealthApp:
         return hmac.compare_digest(sent, b"Bearer " + self._token.encode())
 
     def _metrics(self) -> bytes:
-        return generate_latest(REGISTRY) + generate_latest(self._registry)
+        try:
+            executor = self._executor_figures.read_bytes()
+        except FileNotFoundError:
+            executor = b""
+        return generate_latest(REGISTRY) + generate_latest(self._registry) + executor

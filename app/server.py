@@ -81,7 +81,11 @@ def build_app(services: Services, folder: DataFolder, health: Health, sealer: Se
         api=create_api(services),
         login=create_login_app(services),
         health=HealthApp(
-            health, services.database, services.clock, token.get_secret_value() if token else None
+            health,
+            services.database,
+            services.clock,
+            folder.figures,
+            token.get_secret_value() if token else None,
         ),
         designer=_designer(services, folder, sealer),
     )

@@ -1,9 +1,9 @@
-"""Look after the file: figures for metrics, invariants, and what has run out."""
+"""Look at the file: figures for metrics, and whether it may be opened at all."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -12,10 +12,8 @@ import apsw
 from storage.backup import newest_good_backup
 from storage.db import MINIMUM_SQLITE, Database
 from storage.errors import Corrupt, StorageError
-from storage.sql import Sql, from_micros, to_micros
-from storage.tx import Tx
+from storage.sql import Sql, from_micros
 
-_SLICE: Final = 500
 _BACKLOG_CAP: Final = 100_000
 
 
@@ -29,7 +27,6 @@ class Figures:
     timers: int
     oldest_ready_seconds: float
     oldest_outbox_seconds: float
-    counters: dict[str, int]
     wal_bytes: int
     file_bytes: int
 
@@ -62,7 +59,6 @@ def figures(sql: Sql, path: Path, now: datetime) -> Figures:
         oldest_outbox_seconds=_age(
             sql.value("SELECT min(due_at) FROM outbox WHERE lease_until IS NULL"), now
         ),
-        counters={str(name): int(value) for name, value in sql.rows("SELECT * FROM counters")},
         wal_bytes=wal.stat().st_size if wal.exists() else 0,
         file_bytes=path.stat().st_size,
     )
@@ -76,77 +72,6 @@ def _age(since: int | None, now: datetime) -> float:
     if since is None:
         return 0.0
     return max((now - from_micros(since)).total_seconds(), 0.0)
-
-
-# ------------------------------------------------------------- invariants
-
-_INVARIANTS: Final = {
-    "a run waits on a timer that does not exist": (
-        "SELECT r.id FROM runs r WHERE r.phase = 'timer'"
-        " AND NOT EXISTS (SELECT 1 FROM timers t WHERE t.subject = r.id)"
-    ),
-    "a run waits on a batch that is not open": (
-        "SELECT r.id FROM runs r WHERE r.phase = 'window'"
-        " AND NOT EXISTS (SELECT 1 FROM windows w WHERE w.holder_run_id = r.id"
-        " AND w.closed_at IS NULL)"
-    ),
-    "a run waits on a call that does not exist": (
-        "SELECT r.id FROM runs r WHERE r.phase = 'call'"
-        " AND NOT EXISTS (SELECT 1 FROM calls c WHERE c.run_id = r.id)"
-    ),
-    "an open batch has no timer": (
-        "SELECT w.id FROM windows w WHERE w.closed_at IS NULL"
-        " AND NOT EXISTS (SELECT 1 FROM timers t WHERE t.subject = w.id)"
-    ),
-    "a run has no trigger": (
-        "SELECT r.id FROM runs r WHERE NOT EXISTS (SELECT 1 FROM triggers t"
-        " WHERE t.id = r.trigger_id)"
-    ),
-    "a message has no run": (
-        "SELECT m.id FROM messages m WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = m.run_id)"
-    ),
-    "a message is to be sent but does not exist": (
-        "SELECT o.message_id FROM outbox o WHERE NOT EXISTS"
-        " (SELECT 1 FROM messages m WHERE m.id = o.message_id)"
-    ),
-    "a queued message is not on its way out": (
-        "SELECT m.id FROM messages m WHERE m.status = 'queued' AND NOT EXISTS"
-        " (SELECT 1 FROM outbox o WHERE o.message_id = m.id)"
-    ),
-    "an ended run still counts as processing": (
-        "SELECT id FROM runs WHERE (phase = 'done') <> (status IN ('completed', 'cancelled'))"
-    ),
-}
-
-
-def broken_invariants(sql: Sql) -> list[str]:
-    """Name what should be impossible in this file, each with one example; reads all rows."""
-    findings = []
-    for sentence, query in _INVARIANTS.items():
-        example = sql.value(f"{query} LIMIT 1")
-        if example is not None:
-            findings.append(f"{sentence} (for example {example})")
-    return findings
-
-
-# -------------------------------------------------------------- upkeep
-
-
-def purge_expired(tx: Tx, now: datetime, *, log_days: int) -> int:
-    """Drop old log days and one slice of expired rows; returns how many rows went.
-
-    Small slices, so that writers are never kept waiting: call it again while
-    it returns a full slice.
-    """
-    tx.drop_log_days(now - timedelta(days=log_days))
-    at = to_micros(now)
-    gone = tx.run(
-        "DELETE FROM idempotency_keys WHERE (environment, endpoint, key) IN"
-        " (SELECT environment, endpoint, key FROM idempotency_keys WHERE expires_at <= ? LIMIT ?)",
-        (at, _SLICE),
-    )
-    gone += tx.run("DELETE FROM sessions WHERE expires_at <= ?", (at,))
-    return gone + tx.run("DELETE FROM throttles WHERE ends_at <= ?", (at,))
 
 
 # ------------------------------------------------------------ opening a file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,8 @@ from app.settings import load_settings
 from storage.db import Database
 from storage.errors import StorageError, TocsinError
 
-out = Console(highlight=False, soft_wrap=True)
+# In a pipe nothing is cut to the width of a terminal.
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
 
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Data folder; else TOCSIN_DATA, else ./data")

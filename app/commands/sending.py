@@ -27,6 +27,8 @@ from storage.records import USERS
 
 _ENDED: Final = ("completed", "cancelled")
 _POLL_SECONDS: Final = 0.3
+# An object with subscribers has no run of its own: its subscribers have.
+_PATIENCE_SECONDS: Final = 20.0
 _CATCH_ALL: Final = "catch_all"
 
 # `trigger` has --data for the payload, as the API calls it; the folder then is --folder.
@@ -95,10 +97,13 @@ def _follow_runs(client: Client, trigger_id: str, people: list[Any]) -> None:
         pair = (USERS, person) if isinstance(person, str) else (person["collection"], person["id"])
         names[run_id(trigger_id, *pair)] = pair[1]
     printed = dict.fromkeys(names, 0)
+    deadline = time.monotonic() + _PATIENCE_SECONDS
     while names:
         for id_, name in list(names.items()):
             run = client.find(f"/v1/workflow_recipient_runs/{id_}")
             if run is None:
+                if time.monotonic() > deadline:
+                    raise Failed(f"No run of {name} began; `tocsin runs` lists what did.")
                 continue
             events = run.get("events", [])
             for event in events[printed[id_] :]:

@@ -44,29 +44,6 @@ def test_figures_tell_depth_and_age(database: Database) -> None:
     assert found.wal_bytes > 0
 
 
-def test_an_impossible_state_is_named_with_an_example(database: Database) -> None:
-    assert housekeeping.broken_invariants(database.read()) == []
-    with database.transaction() as tx:
-        tx.run(RUN, ("r1", "paused", "timer", None))
-        tx.run(RUN, ("r2", "completed", "ready", 0))
-        tx.run("INSERT INTO outbox VALUES ('m9','e','c',1,0,0,0,NULL)")
-    broken = "\n".join(housekeeping.broken_invariants(database.read()))
-    assert "waits on a timer that does not exist (for example r1)" in broken
-    assert "still counts as processing (for example r2)" in broken
-    assert "does not exist (for example m9)" in broken
-
-
-def test_what_has_run_out_goes_and_the_rest_stays(database: Database) -> None:
-    with database.transaction() as tx:
-        for key, hours in (("old", -1), ("new", 1)):
-            tx.run(
-                "INSERT INTO idempotency_keys VALUES ('e', 'p', ?, x'00', '{}', 'r', ?)",
-                (key, to_micros(NOW + timedelta(hours=hours))),
-            )
-        assert housekeeping.purge_expired(tx, NOW, log_days=30) == 1
-    assert database.read().rows("SELECT key FROM idempotency_keys") == [("new",)]
-
-
 @pytest.mark.req("R-21")
 @pytest.mark.parametrize("damage", ["flipped", "empty", "text", "foreign"])
 def test_a_damaged_file_is_left_alone_and_the_newest_good_backup_named(
