@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 from api_world import KeyKind, api_keys
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from app.api.app import create_api
 from app.services import Services
@@ -50,19 +54,35 @@ BATCH: dict[str, Any] = {
 }  # fmt: skip
 
 
+@cache
+def signing_key() -> rsa.RSAPrivateKey:
+    """Make one key for the whole session; making them is slow."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def public_pem() -> str:
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return signing_key().public_key().public_bytes(serialization.Encoding.PEM, form).decode()
+
+
 class Api:
     """Call the API without a socket, one call after the other."""
 
-    def __init__(self, services: Services, key: str, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, services: Services, key: str, loop: asyncio.AbstractEventLoop, token: str = ""
+    ) -> None:
         self._app = create_api(services)
         self._key = key
         self._loop = loop
+        self._token = token
 
     def call(self, method: str, path: str, **more: Any) -> httpx.Response:
         return self._loop.run_until_complete(self._call(method, path, **more))
 
     async def _call(self, method: str, path: str, **more: Any) -> httpx.Response:
-        headers = {"authorization": f"Bearer {self._key}", **more.pop("headers", {})}
+        headers = {"authorization": f"Bearer {self._key}"}
+        if self._token:
+            headers["x-knock-user-token"] = self._token
         transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://tocsin.test") as client:
             return await client.request(method, path, headers=headers, **more)
@@ -99,6 +119,7 @@ class ApiWorld(World):
 
     def _open_door(self, tx: Tx) -> None:
         put_environment(tx, "production", now=self.clock.now())
+        api_keys.add_signing_key(tx, "development", public_pem(), self.clock.now())
         for environment in ("development", "production"):
             for kind, prefix in ((KeyKind.SECRET, "sk"), (KeyKind.PUBLIC, "pk")):
                 plain = f"{prefix}_{environment}"
@@ -109,6 +130,16 @@ class ApiWorld(World):
 
     def door(self, key: str) -> Api:
         return Api(self.web, key, self.loop)
+
+    def browser(
+        self, user: str, grants: dict[str, Any] | None = None, is_explicit: bool = False
+    ) -> Api:
+        """Give the door to a browser that holds a user's token."""
+        claims: dict[str, Any] = {"sub": user}
+        if grants is not None:
+            claims |= {"grants": grants, "explicit_grants": is_explicit}
+        token = jwt.encode(claims, signing_key(), algorithm="RS256")
+        return Api(self.web, "pk_development", self.loop, token)
 
     def channel_id(self, key: str) -> str:
         return str(self.sql().value("SELECT id FROM channels WHERE key = ?", (key,)))
