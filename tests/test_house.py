@@ -24,6 +24,7 @@ CLOCK = "engine/timing/clock.py"
 CATCH_ALLS = frozenset(
     {
         "app/http/errors.py",  # the request edge
+        "engine/runs/advance.py",  # a step that breaks fails alone, and its timeline says why
         "engine/worker/loop.py",  # one bad item must not stop the loop
         "storage/writer.py",  # the writer thread: each error goes to the future that awaits it
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from engine.workflow.kinds import Draft
 from storage.records import Channel, DeliveryStatus, JsonObject
 
 _SECRET_KEYS = frozenset({"access_token"})
@@ -41,6 +42,13 @@ def _quoted(name: str) -> str:
     if all(c.isalnum() or c in " -_'" for c in clean):
         return clean
     return '"' + clean.replace("\\", "").replace('"', "'") + '"'
+
+
+def first_status(draft: Draft) -> str:
+    """Name the status a message has the moment it is stored (engine E-110, E-152)."""
+    if draft.channel.type == "in_app_feed":
+        return "delivered"
+    return "not_sent" if draft.is_sandboxed else "queued"
 
 
 def created_events(status: DeliveryStatus) -> tuple[str, ...]:

@@ -13,7 +13,9 @@ from typing import Any, Final, assert_never
 from engine.conditions.evaluate import evaluate
 from engine.conditions.model import liquid_sources, parse_group
 from engine.conditions.statuses import MessageState
+from engine.messages.produce import first_status
 from engine.render.requests import RenderRequest
+from engine.runs.drafts import content_request, produced
 from engine.runs.effects import Effects, Inputs, Produced
 from engine.runs.scope import RunScope, run_data
 from engine.timing.instants import format_instant
@@ -168,8 +170,18 @@ class _Pass:
             skip = row.step.precheck(ctx) or self._check_conditions(row, ctx)
             if skip is not None:
                 return self._skip(row, skip)
-        outcome = row.step.run(ctx)
-        return self._answer(row, outcome)
+        return self._answer(row, self._run_step(row, ctx))
+
+    def _run_step(self, row: PlanStep, ctx: kinds.StepContext) -> kinds.Outcome:
+        try:
+            return row.step.run(ctx)
+        except Exception as error:  # data nobody thought of: this step fails, its neighbours go on
+            message = f"The step broke: {type(error).__name__}: {error}"
+            return kinds.Fail(message=message, retry_in=self._pause_before_next_try())
+
+    def _pause_before_next_try(self) -> timedelta | None:
+        """Give the back-off of a step that failed, None when its tries are spent (E-31)."""
+        return RETRY_DELAYS[self.attempt] if self.attempt < len(RETRY_DELAYS) else None
 
     def _context(self, row: PlanStep) -> kinds.StepContext:
         answer = self.inputs.rendered.get(f"need:{row.ref}")
@@ -199,8 +211,11 @@ class _Pass:
 
     # ------------------------------------------------------------ conditions
 
-    def _evaluate(self, owner: str, group: Any) -> Any:
-        """Evaluate a group; Liquid in its arguments is asked for first."""
+    def _evaluate(self, owner: str, group: Any, *, sees_statuses: bool = False) -> Any:
+        """Evaluate a group; Liquid in its arguments is asked for first.
+
+        Message statuses are for the conditions of steps; elsewhere they never hold (E-122).
+        """
         rendered: dict[str, str] = {}
         sources = liquid_sources(group)
         if sources:
@@ -215,14 +230,13 @@ class _Pass:
                 )
                 raise _Stop
             rendered = dict(answer.output) if answer.ok else {}
-        return evaluate(
-            group, self.scopes.conditions(self.scope, self.statuses, rendered), self.now
-        )
+        statuses = self.statuses if sees_statuses else None
+        return evaluate(group, self.scopes.conditions(self.scope, statuses, rendered), self.now)
 
     def _check_conditions(self, row: PlanStep, ctx: kinds.StepContext) -> kinds.Skip | None:
         own = row.conditions
         if own is not None:
-            verdict = self._evaluate(f"step:{row.ref}", own)
+            verdict = self._evaluate(f"step:{row.ref}", own, sees_statuses=True)
             self._log("conditions_evaluated", row, {"of": "step", **verdict.as_json()})
             if not verdict.passed:
                 return kinds.Skip(reason="conditions_not_met", detail={"of": "step"})
@@ -291,15 +305,16 @@ class _Pass:
         return self._leave(row.next)
 
     def _fail(self, row: PlanStep, fail: kinds.Fail) -> None:
-        self.attempt += 1
         data = {"message": fail.message, **fail.detail}
         if fail.retry_in is not None:
             data["retry_in_seconds"] = int(fail.retry_in.total_seconds())
             self._log("step_retried", row, data, status="error")
+            self.attempt += 1
             self._pause(RunPhase.TIMER, self.now + fail.retry_in)
             return
-        self.errors += 1
         self._log("step_failed", row, data, status="error")
+        self.attempt += 1
+        self.errors += 1
         self._end(RunStatus.COMPLETED, "run_completed", {"reason": "step_failed"})
 
     def _produce(self, row: PlanStep, produce: kinds.Produce) -> int:
@@ -312,10 +327,10 @@ class _Pass:
             )
             answer = self.inputs.rendered.get(key)
             if answer is None:
-                self.soft[key] = self._request(draft, message_id)
+                self.soft[key] = content_request(draft, self.scope, message_id, self.now)
             elif not answer.ok:
                 self._fail_render(row, draft, answer)
-            made.append(self._produced(key, message_id, row.ref, draft))
+            made.append(produced(key, message_id, row.ref, draft, self.data, self.scopes))
         states: list[MessageState] = []
         for item in made:
             channel = item.draft.channel
@@ -332,7 +347,6 @@ class _Pass:
 
     def _fail_render(self, row: PlanStep, draft: kinds.Draft, answer: Any) -> None:
         fault = answer.errors[0]
-        wait = RETRY_DELAYS[self.attempt] if self.attempt < len(RETRY_DELAYS) else None
         detail = {
             "field": fault.field,
             "line": fault.line,
@@ -341,27 +355,10 @@ class _Pass:
         }
         self.soft = {k: v for k, v in self.soft.items() if not k.startswith(f"message:{row.ref}:")}
         message = f"The template did not render: {fault.message}"
-        self._fail(row, kinds.Fail(message=message, retry_in=wait, detail=detail))
-        raise _Stop
-
-    def _request(self, draft: kinds.Draft, message_id: str) -> RenderRequest:
-        about = {"id": message_id, "inserted_at": self.at, "updated_at": self.at}
-        scope = {**self.scope, **draft.extra_scope, "current_message": about}
-        kind = "fields" if draft.channel.type == "http" else draft.channel.type
-        return RenderRequest(kind=kind, template=draft.template, scope=scope, now=self.now)  # type: ignore[arg-type]  # channel types are render kinds
-
-    def _produced(self, key: str, message_id: str, ref: str, draft: kinds.Draft) -> Produced:
-        return Produced(
-            key=key,
-            message_id=message_id,
-            step_ref=ref,
-            draft=draft,
-            data=self.data,
-            is_flattened=self.scopes.batch is not None,
-            actors=self.scopes.actor_refs[:10],
-            total_activities=self.scopes.total_activities,
-            total_actors=self.scopes.total_actors,
+        self._fail(
+            row, kinds.Fail(message=message, retry_in=self._pause_before_next_try(), detail=detail)
         )
+        raise _Stop
 
     # ------------------------------------------------------------ endings
 
@@ -390,10 +387,3 @@ class _Pass:
                 "inserted_at": self.at,
             }
         )
-
-
-def first_status(draft: kinds.Draft) -> str:
-    """Name the status a message has the moment it is stored (engine E-110, E-152)."""
-    if draft.channel.type == "in_app_feed":
-        return "delivered"
-    return "not_sent" if draft.is_sandboxed else "queued"

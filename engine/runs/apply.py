@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from engine.messages.produce import assemble, created_events
-from engine.runs.advance import first_status
+from engine.messages.produce import assemble, created_events, first_status
 from engine.runs.effects import Effects, Produced
 from engine.runs.scope import flatten
 from engine.runs.timeline import entry

@@ -31,7 +31,6 @@ from storage.sql import Sql
 from storage.tx import Tx
 
 LEASE: Final = timedelta(seconds=30)
-_ROUNDS: Final = 50
 
 Send = Callable[[Sequence[Outbound]], Awaitable[None]]
 
@@ -110,7 +109,7 @@ class Lane:
         results: dict[str, dict[str, RenderResult]] = {b.run.id: {} for b in bundles}
         decided: dict[str, Effects] = {}
         todo = list(bundles)
-        for _ in range(_ROUNDS):
+        while todo:
             asked: list[tuple[str, str, RenderRequest]] = []
             for bundle in todo:
                 run = bundle.run
@@ -118,7 +117,8 @@ class Lane:
                 effects = advance(plans[_key(run)], bundle, views[run.environment], inputs, now)
                 decided[run.id] = effects
                 wanted = effects.hard or effects.soft
-                asked += [(run.id, name, request) for name, request in wanted.items()]
+                # Each thing once: whatever a step makes of its answer, the rounds end.
+                asked += [(run.id, n, r) for n, r in wanted.items() if n not in results[run.id]]
             if not asked:
                 break
             answers = await self._render([request for _, _, request in asked])
@@ -128,8 +128,6 @@ class Lane:
                 if decided[run_id].hard or not answer.ok:
                     again.add(run_id)
             todo = [b for b in todo if b.run.id in again]
-            if not todo:
-                break
         contents = {
             (run_id, name): answer.output
             for run_id, named in results.items()
