@@ -55,7 +55,7 @@ def test_the_mail_is_read_on_the_inbox_page_in_a_browser(demo, tmp_path, child_e
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/development/inbox*")
-    page.get_by_text("Welcome to Harbor, Chloé").first.click()
+    page.get_by_role("link", name="Email to Chloé Martin: Welcome to Harbor").click()
     frame = page.frame_locator("iframe").first
     frame.get_by_text("Chloé").first.wait_for(timeout=15_000)
     assert "Harbor" in frame.locator("body").inner_text()
