@@ -1,4 +1,8 @@
-"""The work that is measured: one workflow, its templates, the bodies that trigger it."""
+"""The work that is measured: one workflow, its templates, the bodies that trigger it.
+
+The templates hold nothing that a peer does not render too. What Tocsin does
+beyond (markdown, cleaning, the mail's text part) it does unpaid.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,7 @@ HTML: Final = """\
 <p>{{ items | size }} items. {{ note | default: "No remarks." }}</p>
 <p><a href="{{ url | append: '?from=mail' }}">See order {{ order }}</a></p>
 """
-FEED: Final = "**{{ recipient.name }}** ordered _{{ order }}_ on the {{ plan }} plan"
+FEED: Final = "{{ recipient.name }} ordered {{ order }} on the {{ plan }} plan."
 TEMPLATES: Final = {"subject": SUBJECT, "html": HTML, "feed": FEED}
 
 _CONDITION: Final = {
@@ -41,7 +45,7 @@ _FEED_STEP: Final = {
     "ref": "in_app_1",
     "channel_type": "in_app_feed",
     "channel_key": "in-app",
-    "template": {"markdown_body": FEED, "action_url": "{{ url }}"},
+    "template": {"markdown_body": FEED},
 }
 
 

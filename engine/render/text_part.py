@@ -157,6 +157,8 @@ class _Writer(HTMLParser):
 
 
 def _write(html: str) -> str:
+    if "<" not in html and "&" not in html:
+        return _SPACES.sub(" ", html).strip(" ").rstrip()
     writer = _Writer()
     writer.feed(html)
     return writer.text()
