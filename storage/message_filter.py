@@ -114,8 +114,9 @@ class MessageFilter:
             index = "messages_recipient" if self.channel_id is None else "messages_feed"
             return f" INDEXED BY {index}", where, list(params)
         if len(self.statuses) == 1 and self.statuses[0] in _EXCEPTIONAL:
-            where += f" AND {_EXCEPTIONS}"
-            return " INDEXED BY messages_exceptions", where, list(params)
+            # The equality comes first: SQLite would loop over the list, and then sort.
+            where += f" AND status = ? AND {_EXCEPTIONS}"
+            return " INDEXED BY messages_exceptions", where, [*params, self.statuses[0]]
         return " INDEXED BY messages_list", where, list(params)
 
     def _terms(self) -> Iterable[Terms]:

@@ -24,3 +24,11 @@ def world(tmp_path: Path) -> Iterator[ApiWorld]:
 @pytest.fixture
 def door(world: ApiWorld) -> Api:
     return world.api
+
+
+@pytest.fixture(scope="module")
+def plain_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiWorld]:
+    """A world that tests only look at, so that one serves them all."""
+    world = ApiWorld(tmp_path_factory.mktemp("plain"))
+    yield world
+    world.close()
