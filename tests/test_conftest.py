@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.conftest import NO_BROWSER, find_chromium
 from playwright.sync_api import Page
+
+from tests.conftest import NO_BROWSER, find_chromium
 
 pytest_plugins = ["pytester"]
 

@@ -34,9 +34,7 @@ def _trigger(demo, tmp_path, environ):
 
 @pytest.mark.timeout(120)
 @pytest.mark.req("R-1")
-def test_the_official_sdk_triggers_a_sample_and_lists_both_messages(
-    demo, tmp_path, child_environ
-):
+def test_the_official_sdk_triggers_a_sample_and_lists_both_messages(demo, tmp_path, child_environ):
     done = _trigger(demo, tmp_path, child_environ)
     assert done.returncode == 0, done.stderr
     assert "[('email', 'sent'), ('in_app_feed', 'delivered')]" in done.stdout
