@@ -242,11 +242,17 @@ class RunVerbs(Sql):
     def cancellable_runs(
         self, environment: str, workflow: str, key: str, recipients: Sequence[RecipientRef] | None
     ) -> list[Run]:
-        """Return runs of a cancellation key that have not ended (engine E-177)."""
+        """Return runs of a cancellation key that have not ended, or wait in an open batch.
+
+        A run that was absorbed into a batch has ended, its activity has not (E-67).
+        """
         rows = self.rows(
             f"SELECT {_QUALIFIED} FROM triggers"
             " JOIN runs ON runs.trigger_id = triggers.id WHERE triggers.environment = ?"
-            " AND triggers.workflow = ? AND triggers.cancellation_key = ?",
+            " AND triggers.workflow = ? AND triggers.cancellation_key = ?"
+            " AND (runs.phase <> 'done' OR EXISTS (SELECT 1 FROM window_items i"
+            " JOIN windows w ON w.id = i.window_id WHERE i.run_id = runs.id"
+            " AND i.cancelled_at IS NULL AND w.closed_at IS NULL))",
             (environment, workflow, key),
         )
         runs = [run_from_row(row) for row in rows]

@@ -31,13 +31,10 @@ def cancel(
     ids = [run.id for run in ended]
     tx.drop_timers(ids)
     tx.drop_calls(ids)
-    reason: JsonObject = {"reason": "cancellation_key", "cancellation_key": key}
-    logged = [(environment, run.id, [_entry("run_cancelled", now, reason)]) for run in ended]
+    logged = [(environment, run.id, [by_key("run_cancelled", key, now)]) for run in ended]
     in_batches = [r.id for r in runs if r.phase in (RunPhase.DONE, RunPhase.WINDOW)]
     removed = tx.cancel_activities(in_batches, now)
-    logged += [
-        (environment, run, [_entry("activity_cancelled", now, reason)]) for run, _ in removed
-    ]
+    logged += [(environment, run, [by_key("activity_cancelled", key, now)]) for run, _ in removed]
     if logged:
         tx.log_timeline(logged, now)
     expanding = tx.pending_of_key(environment, workflow, key)
@@ -67,13 +64,14 @@ def _ended(run: Run) -> RunChange:
     )
 
 
-def _entry(event: str, now: datetime, data: JsonObject) -> JsonObject:
+def by_key(event: str, key: str | None, now: datetime) -> JsonObject:
+    """Write the timeline entry of what a cancellation key did to a run."""
     return {
         "event": event,
         "status": "ok",
         "step_ref": None,
         "step_type": None,
         "attempt": 1,
-        "data": data,
+        "data": {"reason": "cancellation_key", "cancellation_key": key},
         "inserted_at": format_instant(now),
     }

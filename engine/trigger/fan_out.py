@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from engine.trigger.cancel import by_key
 from engine.trigger.frequency import EVERY_TRIGGER, without_slot_holders
 from engine.trigger.seed import seed_run
 from storage.faults import crash_point
-from storage.records import JsonObject, RecipientRef, Run, Trigger
+from storage.records import JsonObject, RecipientRef, Run, RunStatus, Trigger
 from storage.tx import Tx
 
 PAGE: Final = 500
@@ -50,7 +51,10 @@ def fan_out(tx: Tx, trigger: Trigger, now: datetime, limit: int = PAGE) -> Trigg
     runs = _listed(trigger, pending, now, limit)
     while len(runs) < limit and pending["object"] < len(pending["objects"]):
         runs.extend(_subscribed(tx, trigger, pending, now, limit - len(runs)))
-    tx.insert_runs(without_slot_holders(tx, pending.get("frequency", EVERY_TRIGGER), runs))
+    runs = without_slot_holders(tx, pending.get("frequency", EVERY_TRIGGER), runs)
+    if pending.get("cancelled"):
+        _log_cancelled(tx, trigger, runs, now)
+    tx.insert_runs(runs)
     crash_point("between_fan_out_pages")
     is_done = pending["position"] >= len(pending["recipients"]) and pending["object"] >= len(
         pending["objects"]
@@ -95,6 +99,14 @@ def _subscribed(
         pending["object"] += 1
         pending["after"] = 0
     return runs
+
+
+def _log_cancelled(tx: Tx, trigger: Trigger, runs: Sequence[Run], now: datetime) -> None:
+    """Tell the runs that are born cancelled why; those that exist already are not."""
+    entries = [by_key("run_cancelled", trigger.cancellation_key, now)]
+    born = {r.id for r in runs if r.status is RunStatus.CANCELLED}
+    born -= tx.runs_by_id(list(born)).keys()
+    tx.log_timeline([(trigger.environment, id_, entries) for id_ in sorted(born)], now)
 
 
 def _is_cancelled(pending: JsonObject, collection: str, id_: str) -> bool:
