@@ -9,12 +9,13 @@ from typing import Any
 
 import httpx
 import jwt
-from api_world import KeyKind, api_keys
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from app.api.app import create_api
 from app.services import Services
+from storage import api_keys
+from storage.api_keys import KeyKind
 from storage.environments import put_environment
 from storage.ids import SeededIds
 from storage.tx import Tx
@@ -147,4 +148,9 @@ class ApiWorld(World):
     def one(self, step: str = "in_app_feed_1") -> str:
         """Give the id of the only message of a step."""
         (message,) = self.messages(step)
+        return message.id
+
+    def one_of(self, workflow: str, step: str) -> str:
+        """Give the id of the only message of a workflow's step."""
+        (message,) = [m for m in self.messages(step) if m.workflow == workflow]
         return message.id
