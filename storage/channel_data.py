@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from storage.recipients import by_collection
 from storage.records import JsonObject, RecipientRef
-from storage.sql import Sql, dumps, loads, marks, to_micros
+from storage.sql import Sql, dumps, loads, marks, maybe_instant, to_micros
 from storage.tx import Tx
 
 
@@ -44,6 +44,16 @@ def get(sql: Sql, environment: str, ref: RecipientRef, channel_id: str) -> JsonO
         (environment, ref.collection, ref.id, channel_id),
     )
     return None if text is None else loads(text)
+
+
+def changed_at(sql: Sql, environment: str, ref: RecipientRef, channel_id: str) -> datetime | None:
+    """Return when a recipient's data for one channel was set last."""
+    value = sql.value(
+        "SELECT updated_at FROM channel_data WHERE environment = ? AND collection = ?"
+        " AND recipient = ? AND channel_id = ?",
+        (environment, ref.collection, ref.id, channel_id),
+    )
+    return maybe_instant(value)
 
 
 def get_many(

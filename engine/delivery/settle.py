@@ -15,6 +15,7 @@ from engine.delivery.policy import (
     jitter_for,
     next_attempt,
 )
+from engine.delivery.tokens import forget_token
 from engine.messages.status import FINAL, Signal, move
 from engine.providers.base import Accepted, Bounced, Delivered, Rejected, Retryable, SendResult
 from engine.timing.instants import format_instant
@@ -30,6 +31,8 @@ class Attempt:
 
     outbound: Outbound
     result: SendResult
+    deregisters: bool = True
+    """Whether a token that the provider calls dead is forgotten."""
 
 
 @dataclass(slots=True)
@@ -64,6 +67,10 @@ def settle(tx: Tx, attempts: Sequence[Attempt], now: datetime) -> int:
     if out.logs:
         tx.log_deliveries(out.logs, now)
     crash_point("before_settle_commit")
+    for attempt in attempts:
+        token = attempt.result.token if isinstance(attempt.result, Bounced) else None
+        if token and attempt.deregisters and attempt.outbound.message_id in held:
+            forget_token(tx, attempt.outbound, token, now)
     return len(held)
 
 

@@ -84,8 +84,10 @@ def apply(
     crash_point("after_event_emit")
     crash_point("before_apply_commit")
     epoch = lease[0] if lease else 0
+    # One that is scheduled is not leased with the rest: it waits in the outbox.
+    at_once = [m for m in to_send if m.message.scheduled_at is None]
     return Applied(
-        outbound=tuple(_outbound(m, epoch) for m in to_send) if lease else (),
+        outbound=tuple(_outbound(m, epoch) for m in at_once) if lease else (),
         has_ready=any(c.phase is RunPhase.READY for c in out.changes),
         has_calls=bool(out.calls),
         dropped=len(batch) - len(kept),

@@ -148,6 +148,9 @@ def close_window(
         entries = [entry("run_cancelled", now, data={"reason": "batch_empty"})]
         return [(holder.environment, holder.id, entries)], [_ended(holder)]
     state = {**holder.state, **_collected(window, items)}
+    if "batch" not in holder.state and "data" in holder.state:
+        # What the opener brought itself: its attachments are not in the merged data (E-112).
+        state["opener"] = holder.state["data"]
     version = None
     if not window.settings.get("pinned"):
         version = newest(window.environment, window.workflow, window.step_ref)

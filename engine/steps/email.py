@@ -6,9 +6,11 @@ from typing import Final
 
 from engine.messages.channel_step import ChannelStep, missing
 from engine.workflow.kinds import Draft, Skip, StepContext, step
+from engine.workflow.paths import lookup
 from storage.records import Channel, JsonObject
 
 _ADDRESSING: Final = ("from_address", "from_name", "reply_to_address", "cc_address", "bcc_address")
+_ATTACHMENTS: Final = "attachments"
 
 
 @step("channel:email", title="Email", icon="mail", group="channel")
@@ -32,7 +34,17 @@ class Email(ChannelStep):
             return missing("email")
         return (
             self.draft(
-                ctx, channel, to, overrides,
+                ctx, channel, to, {**overrides, **self._attachments(ctx)},
                 snapshot={"email": to, "name": ctx.scope["recipient"].get("name")},
             ),
         )  # fmt: skip
+
+    def _attachments(self, ctx: StepContext) -> JsonObject:
+        """Find the files in the data; after a batch only the opener's go out (E-112)."""
+        settings = self.settings.template.get("settings") or {}
+        path = str(settings.get("attachment_key") or _ATTACHMENTS)
+        data = ctx.scope["data"]
+        if ctx.run.state.get("batch"):
+            data = ctx.run.state.get("opener", ctx.trigger.data)
+        found = lookup({"data": data}, f"data.{path}")
+        return {"attachments": found} if isinstance(found, dict | list) and found else {}

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
 from engine.delivery.settle import Attempt, settle
 from engine.net.slots import Slots
+from engine.providers.base import SendResult
 from engine.providers.circuit import Circuits
 from engine.providers.send import PER_CHANNEL, send_each
 from engine.worker.services import ExecutorServices
@@ -101,7 +102,7 @@ class Sender:
             async with contextlib.aclosing(parts):  # type: ignore[type-var]  # an async generator
                 async for part in parts:
                     crash_point("after_provider_call")
-                    attempts = [Attempt(outbound=items[i], result=r) for i, r in part]
+                    attempts = [_attempt(items[i], r, configs) for i, r in part]
                     for a in attempts:
                         self._circuits.record(a.outbound.channel_id, a.result, services.clock.now())
                     await services.writer.run(
@@ -127,3 +128,11 @@ class Sender:
             for task in pending:
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
+
+
+def _attempt(
+    outbound: Outbound, result: SendResult, configs: Mapping[str, Mapping[str, Any]]
+) -> Attempt:
+    settings = configs.get(outbound.channel_id, {})
+    deregisters = settings.get("token_deregistration") is not False
+    return Attempt(outbound=outbound, result=result, deregisters=deregisters)

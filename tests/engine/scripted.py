@@ -47,7 +47,7 @@ class ScriptedProvider(Provider[ProviderConfig]):
 
     def build(self, outbound: Outbound, config: ProviderConfig) -> HttpRequest:
         url = f"https://{HOST}/{outbound.channel_id}/{outbound.message_id}"
-        return HttpRequest(method="POST", url=url, body=b"{}")
+        return HttpRequest(method="POST", url=url, body=outbound.address.encode())
 
     def classify(self, answer: Answer) -> SendResult:
         if not isinstance(answer, HttpAnswer):
@@ -60,7 +60,7 @@ class ScriptedProvider(Provider[ProviderConfig]):
             case "rejected":
                 return Rejected("refused")
             case "bounced":
-                return Bounced("no such recipient")
+                return Bounced("no such recipient", token=answer.body.decode() or None)
             case _:
                 return Retryable("try again later")
 
@@ -130,16 +130,16 @@ class ScriptedTransport:
         self.calls[host] += 1
         limit = request.timeout if timeout is None else timeout
         if host == HOST:
-            return await self._provider(*path.split("/"), limit=limit)
+            return await self._provider(*path.split("/"), request.body or b"", limit)
         return await self._server(request, limit)
 
-    async def _provider(self, channel: str, message: str, *, limit: float) -> Any:
+    async def _provider(self, channel: str, message: str, address: bytes, limit: float) -> Any:
         script = self.outcomes.get(channel, ["accepted"])
         outcome = script.pop(0) if len(script) > 1 else script[0]
         self.attempted.append(Attempted(at=self.clock.now(), message_id=message, outcome=outcome))
         if outcome == TIMEOUT:
             return await self._time_out(limit)
-        return HttpAnswer(status=STATUS_OF[outcome])
+        return HttpAnswer(status=STATUS_OF[outcome], body=address)
 
     async def _server(self, request: HttpRequest, limit: float) -> HttpAnswer | NetFailure:
         rule = next((r for r in self.rules if _matches(r.match, request)), None)

@@ -302,7 +302,11 @@ class World:
         if self.down_until is not None:
             return self.down_until
         outbox = self.sql().value("SELECT min(due_at) FROM outbox WHERE lease_until IS NULL")
-        times = (next_due(self.sql()), maybe_instant(outbox), self.transport.next_wake())
+        sending = maybe_instant(outbox)
+        if sending is not None and sending <= self.clock.now():
+            # Due and not claimed: its channel rests, so look again in a moment.
+            sending = self.clock.now() + timedelta(seconds=1)
+        times = (next_due(self.sql()), sending, self.transport.next_wake())
         return min((t for t in times if t is not None), default=None)
 
     # ------------------------------------------------------------ looking
