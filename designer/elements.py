@@ -104,15 +104,20 @@ def button(
     return found
 
 
-def copyable(code: str, label: str = "Copy", name: str = "") -> Tag:
-    """Add a block of code with a button that copies it; works without the server."""
+def copyable(code: str, caption: str, *, name: str = "") -> Tag:
+    """Add a block of code under a bar with its caption and a button that copies it.
+
+    `name` tells screen readers what it is, where the caption is only a language.
+    """
     with div("code-block") as block:
-        Tag("pre", None, tabindex="0", role="region", aria_label=name or "Code").classes("code")
-        with block.default_slot.children[0]:
+        with div("code-bar"):
+            span(caption)
+            with Tag("button", None, "copy", type_="button", data_copy=code):
+                icon("copy")
+                span("Copy")
+                visually_hidden(name or caption)
+        with Tag("pre", None, "code", tabindex="0", role="region", aria_label=name or caption):
             Tag("code", code)
-        with Tag("button", None, "copy", type_="button", data_copy=code):
-            icon("copy")
-            span(label)
     return block
 
 

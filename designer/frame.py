@@ -71,11 +71,11 @@ def head_html(theme: Theme) -> str:
 
 
 def prepare_page(theme: Theme) -> None:
-    """Add the head, and take its role from the library's own main element: ours has it."""
+    """Add the head, and make a plain block of the library's own <main>: a page has one."""
     ui.add_head_html(head_html(theme))
     around = ui.context.client.content.parent_slot
     if around is not None:
-        around.parent.props("role=none")
+        around.parent.tag = "div"
 
 
 @contextmanager

@@ -52,6 +52,8 @@ def create_designer(services: DesignerServices, storage_secret: str) -> ASGIApp:
     host.add_route(f"{ASSET_ROUTE}/{{name}}", serve_asset)
     host.add_route(FAVICON, serve_favicon)
     host.router.routes.append(mail_frame_route(services))
+    # The library's bar for requests in the background has no name and nothing to say here.
+    core.app.config.quasar_config["loadingBar"]["skipHijack"] = True
     is_https = any(origin.startswith("https://") for origin in services.origins)
     ui.run_with(
         host,

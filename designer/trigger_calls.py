@@ -14,6 +14,7 @@ from storage.records import JsonObject
 
 _DATA: Final = re.compile(r"\bdata\.([a-zA-Z_]\w*)(?![\w(])")
 _PANELS = count(1)
+_CAPTIONS: Final = ("Shell", "Python", "Shell")
 
 
 def sample_data(definition: JsonObject) -> JsonObject:
@@ -37,6 +38,11 @@ def _example(name: str, schema: Any) -> Any:
             return schema[key][0]
     samples = {"number": 1, "integer": 1, "boolean": True, "array": [], "object": {}}
     return samples.get(str(schema.get("type")), f"<{name}>")
+
+
+def import_command(environment: str) -> str:
+    """Write the command that brings workflows from a folder."""
+    return f"tocsin import ./notifications --environment {environment} --commit -m 'First'"
 
 
 def curl_call(base_url: str, key: str, recipient: str, data: JsonObject) -> str:
@@ -103,4 +109,4 @@ def trigger_calls(
                 id=f"call-{number}-{index}", role="tabpanel", hidden=bool(index),
                 aria_labelledby=f"call-tab-{number}-{index}",
             ):  # fmt: skip
-                copyable(code, name=f"Trigger with {title}")
+                copyable(code, _CAPTIONS[index], name=f"Trigger with {title}")

@@ -44,7 +44,8 @@ def channel_icon(channel_type: str) -> str:
 def plain(html: str, limit: int = 200) -> str:
     """Give the words of some HTML on one line, cut at `limit`."""
     without = sub(r"(?is)<(style|script|head)\b.*?</\1>", " ", html)
-    words = " ".join(unescape(sub(r"(?s)<[^>]*>", " ", without)).split())
+    spaced = sub(r"(?i)<(?:br|/?(?:p|div|h\d|li|td|tr|table|ul|ol))\b[^>]*>", " ", without)
+    words = " ".join(unescape(sub(r"(?s)<[^>]*>", "", spaced)).split())
     return shortened(words, limit)
 
 

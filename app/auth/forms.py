@@ -25,7 +25,7 @@ _PAGE: Final = """<!doctype html>
 </head>
 <body>
 <div class="form-side">
-<div class="brand"><img src="{logo}" alt=""><span>Tocsin</span></div>
+<header class="brand"><img src="{logo}" alt=""><span>Tocsin</span></header>
 <main>
 <h1>{title}</h1>
 {body}

@@ -61,7 +61,7 @@ _CLEANER: Final = nh3.Cleaner(
 def clean_mail(html: str) -> str:
     """Return a mail's HTML without anything that could act; looks are kept."""
     # The cleaner drops <body> with its colours: it goes on as the one cell of a table.
-    start = '<table width="100%" cellpadding="0" cellspacing="0"><tr><td'
+    start = '<table width="100%" height="100%" cellpadding="0" cellspacing="0"><tr><td valign="top"'
     body = _BODY_END.sub("</td></tr></table>", _BODY.sub(start, html))
     return _CLEANER.clean(body)
 
@@ -77,6 +77,7 @@ def document(html: str) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width"><title>Message</title>'
         '<base target="_blank"><style>html{background:#fff;color:#111;color-scheme:light}'
+        "html,body{height:100%}"
         "body{margin:0;font:15px/1.5 Arial,sans-serif;overflow-wrap:anywhere}"
         "img{max-width:100%;height:auto}</style></head><body>"
         f"{html}</body></html>"

@@ -14,7 +14,7 @@ from designer.pulse import Overview, overview_of
 from designer.rows import message_item, run_item
 from designer.states import MESSAGES, workflow_badge
 from designer.times import clock_time, count
-from designer.trigger_calls import sample_data, trigger_calls
+from designer.trigger_calls import import_command, sample_data, trigger_calls
 from designer.visit import Visit
 from designer.wording import plural
 from storage.dashboard import Pulse, definition_of
@@ -91,6 +91,7 @@ def _failing_note(pulse: Pulse) -> str:
 def _states_bar(pulse: Pulse) -> None:
     shown = [(state, pulse.messages[state]) for state in _STATES if pulse.messages.get(state)]
     if not shown:
+        para("None yet. The bars show the last 24 hours.", "stat-note first-note")
         return
     with div("bar", aria_hidden="true"):
         for state, number in shown:
@@ -135,7 +136,8 @@ def _next_step(visit: Visit, overview: Overview) -> None:
                 " server and import it. It can be triggered at once."
             )
             copyable(
-                f"tocsin import ./notifications --environment {visit.key} --commit -m 'First'",
+                import_command(visit.key),
+                "Shell",
                 name="Import workflows",
             )
     elif not overview.pulse.triggers and not overview.runs:

@@ -120,7 +120,7 @@ def _timeline(visit: Visit, told: Sequence[Told], log: Sequence[JsonObject]) -> 
         if log:
             with tag("details", None, "raw full-log"):
                 tag("summary", "Full log")
-                copyable(_pretty(list(log)), name="Full log")
+                copyable(_pretty(list(log)), "JSON", name="Full log")
 
 
 def _entry(visit: Visit, told: Told) -> None:
@@ -246,7 +246,7 @@ def _data_card(detail: RunDetail) -> None:
             tag("h2", "Data of the trigger", id="data-title")
         with div("card-body"):
             if trigger is not None and trigger.data:
-                copyable(_pretty(trigger.data), name="Data of the trigger")
+                copyable(_pretty(trigger.data), "JSON", name="The data as JSON")
             else:
                 para(f"It came without data; {variable('data.anything')} is empty.", "muted")
 

@@ -25,7 +25,7 @@ from designer.outline import Arm, Outlined, outline
 from designer.pages.missing import missing_thing
 from designer.rows import run_item
 from designer.states import workflow_badge
-from designer.trigger_calls import sample_data, trigger_calls
+from designer.trigger_calls import import_command, sample_data, trigger_calls
 from designer.visit import NotAllowed, SignedOut, Visit
 from storage import definitions
 from storage.dashboard import definition_of
@@ -266,8 +266,9 @@ def _trigger_card(visit: Visit, shown: _Shown) -> None:
             if shown.record.version is None:
                 para("It can be triggered once its draft is committed.", "muted")
                 copyable(
-                    f"tocsin import ./notifications --environment {visit.key} --commit -m 'First'",
-                    name="Commit",
+                    import_command(visit.key),
+                    "Shell",
+                    name="Import and commit",
                 )
             else:
                 trigger_calls(

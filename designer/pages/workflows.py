@@ -10,6 +10,7 @@ from designer.catalog import WorkflowRow
 from designer.elements import Moment, Tag, badge, copyable, div, icon, link, para, span, tag
 from designer.frame import frame
 from designer.states import workflow_badge
+from designer.trigger_calls import import_command
 from designer.visit import Visit
 from designer.wording import plural
 
@@ -90,7 +91,7 @@ def _row(visit: Visit, row: WorkflowRow) -> None:
                     span(f" · {row.short}")
         with tag("td"):
             workflow_badge(head.status)
-        with tag("td"):
+        with tag("td"), div("state-cell"):
             if head.version is None:
                 span("Not committed", "muted")
             else:
@@ -120,6 +121,7 @@ def _empty(visit: Visit) -> None:
             " in the format of the command line; they can be triggered at once."
         )
         copyable(
-            f"tocsin import ./notifications --environment {visit.key} --commit -m 'First'",
+            import_command(visit.key),
+            "Shell",
             name="Import workflows",
         )

@@ -166,16 +166,18 @@ def _story(visit: Visit, opened: Opened) -> None:
                     datetime=event.inserted_at.isoformat(),
                     title=exact(event.inserted_at, visit.zone),
                 )  # fmt: skip
-                span(event_sentence(event.event, event.data))
+                span(event_sentence(event.event, event.data, opened.message.provider))
     for entry, at in opened.attempts:
         with tag("details", None, "raw"):
             tag("summary", f"Exchange with the provider at {clock_time(at, visit.zone)}")
-            copyable(_pretty(entry), name="Exchange with the provider")
+            copyable(_pretty(entry), "JSON", name="Exchange with the provider")
 
 
-def event_sentence(event: str, data: dict[str, Any]) -> str:
+def event_sentence(event: str, data: dict[str, Any], provider: str = "") -> str:
     """Say one event of a message in words, with the reason if there is one."""
     short = event.removeprefix("message.")
+    if short == "sent" and provider == "catch_all":
+        return "Caught here; nothing left the server"
     text = _EVENTS.get(short, short.replace("_", " ").capitalize())
     attempt, of = data.get("attempt"), data.get("max_attempts")
     if attempt and of and short == "delivery_attempted":
@@ -188,10 +190,10 @@ def event_sentence(event: str, data: dict[str, Any]) -> str:
 def _raw(opened: Opened) -> None:
     with tag("details", None, "raw"):
         tag("summary", "Data it was rendered with")
-        copyable(_pretty(opened.message.data), name="Data")
+        copyable(_pretty(opened.message.data), "JSON", name="Data it was rendered with")
     with tag("details", None, "raw"):
         tag("summary", "Content as the provider gets it")
-        copyable(_pretty(opened.content), name="Content")
+        copyable(_pretty(opened.content), "JSON", name="Content as the provider gets it")
     if opened.message.channel_type == "email" and not opened.content.get("text_body"):
         para("This email has no text part.", "muted")
 

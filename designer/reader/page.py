@@ -182,13 +182,30 @@ def _list(page: _Page, found: Page[MessageRow]) -> None:
 
 
 def _search(page: _Page) -> Tag:
-    with div("search", role="search"):
-        icon("search")
-        return tag(
-            "input", None, type_="search", value=page.search, autocomplete="off",
-            placeholder="Search people, subjects, texts", spellcheck="false",
-            aria_label="Search people, subjects, texts",
-        )  # fmt: skip
+    with div("reader-search"):
+        with div("search", role="search"):
+            icon("search")
+            field = tag(
+                "input", None, type_="search", value=page.search, autocomplete="off",
+                placeholder="Search people and texts", spellcheck="false",
+                aria_label="Search people and texts",
+            )  # fmt: skip
+        if not page.reader.is_caught:
+            _state_choice(page)
+    return field
+
+
+def _state_choice(page: _Page) -> None:
+    with div("choice"):
+        with tag("select", None, aria_label="State") as choice:
+            for status in ("", *MESSAGES):
+                title = MESSAGES[status][0] if status else "Any state"
+                tag("option", title, value=status, selected=status == page.status)
+        icon("down")
+    choice.on(
+        "change", lambda e: ui.navigate.to(page.address(status=str(e.args or ""))),
+        js_handler="(e) => emit(e.target.value)",
+    )  # fmt: skip
 
 
 def _filters(page: _Page) -> None:
@@ -199,12 +216,6 @@ def _filters(page: _Page) -> None:
                 if kind:
                     icon(channel_icon(kind))
                 span(channel_title(kind) if kind else "All")
-    if not page.reader.is_caught:
-        with tag("nav", None, "chips", aria_label="State"):
-            for status in ("", *MESSAGES):
-                here = "page" if status == page.status else None
-                title = MESSAGES[status][0] if status else "Any state"
-                link(title, page.address(status=status), "chip", aria_current=here)
 
 
 def _rest(page: _Page, result: Page[MessageRow]) -> None:

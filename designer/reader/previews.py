@@ -41,7 +41,7 @@ def draw_content(visit: Visit, message: Message, content: JsonObject) -> None:
         case "http":
             _request(content)
         case _:
-            copyable(_pretty(content), name="Content")
+            copyable(_pretty(content), "JSON", name="Content")
 
 
 # ------------------------------------------------------------------ email
@@ -77,7 +77,7 @@ def _email(visit: Visit, message: Message, content: JsonObject) -> None:
         with div(
             "mail-part", id="mail-2", role="tabpanel", aria_labelledby="mail-tab-2", hidden=True
         ):
-            copyable(html, name="Source of the email")
+            copyable(html, "HTML", name="Source of the email")
 
     def show_images() -> None:
         frame.set(src=f"{address}?images=shown")
@@ -112,7 +112,7 @@ def _sms(text: str) -> None:
 def _push(content: JsonObject) -> None:
     if content.get("silent"):
         para("A silent push: the app gets the data, the person sees nothing.", "muted")
-        copyable(_pretty(content.get("data") or {}), name="Data of the push")
+        copyable(_pretty(content.get("data") or {}), "JSON", name="Data of the push")
         return
     with div("phone"), div("push-card"):
         tag("img", None, src=f"{ASSET_ROUTE}/logo.svg", alt="", width="36", height="36")
@@ -169,7 +169,7 @@ def _chat(content: JsonObject) -> None:
             for block in blocks:
                 ui.html(compiled_clean(str(block.get("content") or ""))).classes("rich")
     if template.get("json_content") is not None:
-        copyable(_pretty(template["json_content"]), name="Blocks")
+        copyable(_pretty(template["json_content"]), "JSON", name="Blocks of the chat message")
     if template.get("summary"):
         para(f"Short form: {template['summary']}", "under-phone")
 
@@ -181,7 +181,7 @@ def _request(content: JsonObject) -> None:
     body = content.get("body")
     if body not in (None, ""):
         lines += ["", body if isinstance(body, str) else _pretty(body)]
-    copyable("\n".join(lines), name="The request")
+    copyable("\n".join(lines), "HTTP", name="The request")
 
 
 def _pairs(headers: Any) -> list[tuple[str, str]]:
