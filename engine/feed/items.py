@@ -90,7 +90,7 @@ def read_feed(
     """Return a page of a feed; one that is not `is_rich` does without activities."""
     found = feed_page(sql, environment, options.wanted(), keyset)
     messages = [row.message for row in found.rows]
-    activities = activities_shown(sql, messages) if is_rich else {}
+    activities = {m.id: activities_shown(sql, m) for m in messages if is_rich}
     return FeedPage(
         rows=found,
         counts=feed_counts(sql, environment, options.scope()),

@@ -41,6 +41,7 @@ RUNS = [
     RunQuery(has_errors=True),
     RunQuery(starting_at=NOW, ending_at=NOW, workflow="w"),
 ]
+BATCH = activity_queries.ClosedBatch(window_id="w", order="asc", limit=10)
 FEED = FeedOptions(user="ann", channel_id="c")
 
 
@@ -90,8 +91,9 @@ def reads() -> list[Any]:
         ("feed", lambda sql: feed_queries.feed_page(sql, "development", FEED.wanted(), Keyset())),
         ("badge", lambda sql: feed_queries.feed_counts(sql, "development", FEED.scope())),
         ("one run", lambda sql: run_queries.run_view(sql, "development", "r")),
-        ("origins", lambda sql: activity_queries.run_origins(sql, "development", ["r", "s"])),
-        ("batch", lambda sql: activity_queries.window_page(sql, "w", (), Keyset())),
+        ("began", lambda sql: activity_queries.run_began(sql, "development", "r")),
+        ("last batch", lambda sql: activity_queries.last_batch(sql, "development", "r", NOW)),
+        ("batch", lambda sql: activity_queries.batch_page(sql, BATCH, (), Keyset())),
         ("views", lambda sql: message_queries.message_views(sql, "development", ["a", "b"])),
     ]
     return [pytest.param(read, id=name[:150]) for name, read in found]
@@ -116,6 +118,15 @@ def test_an_endless_list_is_read_in_order_and_never_sorted(
         sql = Explaining(plain_world.sql())
         message_queries.message_page(sql, "development", wanted, cursor)
         assert [p for p in sql.plans if "TEMP B-TREE" in p] == []
+
+
+@pytest.mark.parametrize("cursor", RUN_CURSORS[2:])
+def test_a_workflows_runs_go_on_where_the_last_page_ended(
+    plain_world: ApiWorld, cursor: Keyset
+) -> None:
+    sql = Explaining(plain_world.sql())
+    run_queries.run_page(sql, "development", RunQuery(workflow="w"), cursor)
+    assert "(environment=? AND workflow=? AND inserted_at<?)" in sql.plans[0]
 
 
 def test_the_check_itself_notices_a_walk(plain_world: ApiWorld) -> None:

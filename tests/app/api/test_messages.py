@@ -281,6 +281,20 @@ def test_a_batch_has_an_activity_per_trigger(world: ApiWorld, door: Api) -> None
     assert first["items"] + rest["items"] == items
 
 
+def test_a_later_batch_changes_nothing_about_an_earlier_message(world: ApiWorld, door: Api) -> None:
+    later = [{**BATCH, "ref": "batch_2"}, {**EMAIL, "ref": "email_2"}]
+    world.workflow("digest", [BATCH, EMAIL, *later])
+    for number in range(2):
+        world.trigger("digest", "ann", data={"n": number})
+    world.until(timedelta(minutes=15))
+    path = f"/v1/messages/{world.one('email_1')}/activities"
+    before = door.get(path)["items"]
+    assert [a["data"] for a in before] == [{"n": 0}, {"n": 1}]
+    world.until(timedelta(minutes=30))
+    assert len(door.get(f"/v1/messages/{world.one('email_2')}/activities")["items"]) == 1
+    assert door.get(path)["items"] == before
+
+
 @pytest.mark.req("R-40")
 def test_no_message_is_reached_from_another_environment(world: ApiWorld, door: Api) -> None:
     world.trigger("hello", "ann", data={"text": "x"})
