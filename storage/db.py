@@ -41,6 +41,11 @@ def translate(error: apsw.Error) -> StorageError:
     return StorageError(f"The database refused: {error}")
 
 
+def is_to_blame(error: BaseException) -> bool:
+    """Tell whether an error is the database's own, not that of the work it was given."""
+    return isinstance(error, (apsw.Error, StorageError))
+
+
 class Database:
     """One data file: `transaction()` on the writer's thread, `read()` anywhere.
 

@@ -29,7 +29,7 @@ _QUALIFIED: Final = ", ".join(f"runs.{name.strip()}" for name in COLUMNS.split("
 _UPDATE: Final = (
     "UPDATE runs SET version = ?, status = ?, phase = ?, cursor = ?, resume = ?, state = ?,"
     " attempt = ?, error_count = ?, wake_at = ?, ready_at = ?, lease_until = NULL,"
-    " row_version = row_version + 1, updated_at = ? WHERE id = ?"
+    " row_version = row_version + 1, strikes = 0, updated_at = ? WHERE id = ?"
 )
 
 
@@ -138,11 +138,26 @@ class RunVerbs(Sql):
             level = [g for g in groups if g[0] == priority]
             groups = [g for g in groups if g[0] != priority]
             found.extend(self._claim_level(level, limit - len(found)))
-        until = to_micros(now + lease)
+        return self._lease(found, now + lease, epoch)
+
+    def claim_suspect(self, now: datetime, lease: timedelta, epoch: int) -> tuple[Run, int] | None:
+        """Lease one run that was in hand when something broke, and tell how often that was.
+
+        It is executed alone, so that next time the guilty one is known (R-29).
+        """
+        row = self.row(
+            f"SELECT {COLUMNS}, strikes FROM runs WHERE phase = 'ready' AND strikes > 0"
+            " ORDER BY ready_at, rowid LIMIT 1"
+        )
+        if row is None:
+            return None
+        return self._lease([run_from_row(row)], now + lease, epoch)[0], int(row[-1])
+
+    def _lease(self, found: Sequence[Run], until: datetime, epoch: int) -> list[Run]:
         self.many(
             "UPDATE runs SET phase = 'leased', status = 'processing', lease_epoch = ?,"
             " lease_until = ?, row_version = row_version + 1 WHERE id = ?",
-            [(epoch, until, run.id) for run in found],
+            [(epoch, to_micros(until), run.id) for run in found],
         )
         return [
             replace(run, phase=RunPhase.LEASED, lease_epoch=epoch, row_version=run.row_version + 1)
@@ -159,8 +174,9 @@ class RunVerbs(Sql):
                 if len(taken) >= limit:
                     return list(taken.values())
                 rows = self.rows(
-                    f"SELECT {COLUMNS} FROM runs WHERE phase = 'ready' AND priority = ?"
-                    " AND environment = ? AND workflow = ? ORDER BY ready_at, rowid LIMIT ?",
+                    f"SELECT {COLUMNS} FROM runs WHERE phase = 'ready' AND strikes = 0"
+                    " AND priority = ? AND environment = ? AND workflow = ?"
+                    " ORDER BY ready_at, rowid LIMIT ?",
                     (*group, size),
                 )
                 has_more = has_more or len(rows) == size
@@ -216,15 +232,48 @@ class RunVerbs(Sql):
                 found[row[0]] = run_from_row(row)
         return found
 
-    def free_leases(self, now: datetime, epoch: int) -> int:
-        """Make runs ready again whose lease ended or whose worker's epoch is over."""
+    def renew_leases(self, ids: Iterable[str], until: datetime, epoch: int) -> None:
+        """Keep what a living worker has in hand, however long it takes or the clock jumps."""
+        self.many(
+            "UPDATE runs SET lease_until = ? WHERE id = ? AND phase = 'leased' AND lease_epoch = ?",
+            [(to_micros(until), id_, epoch) for id_ in ids],
+        )
+
+    def release_runs(self, runs: Iterable[Run], now: datetime, *, strike: bool) -> None:
+        """Give back what was claimed and not executed; `strike` makes the runs suspects."""
+        at = to_micros(now)
+        self.many(
+            "UPDATE runs SET phase = 'ready', ready_at = ?, lease_until = NULL,"
+            " row_version = row_version + 1, strikes = strikes + ? WHERE id = ?"
+            " AND phase = 'leased' AND row_version = ? AND lease_epoch = ?",
+            [(at + n, strike, r.id, r.row_version, r.lease_epoch) for n, r in enumerate(runs)],
+        )
+
+    def free_leases(self, now: datetime, epoch: int, *, strike: bool = False) -> int:
+        """Make runs ready again whose lease ended or whose worker's epoch is over.
+
+        `strike` says that the worker died: what it had in hand is suspect.
+        """
         at = to_micros(now)
         return self.run(
             "UPDATE runs SET phase = 'ready', ready_at = ?, lease_until = NULL,"
-            " row_version = row_version + 1 WHERE phase = 'leased'"
+            " row_version = row_version + 1, strikes = strikes + ? WHERE phase = 'leased'"
             " AND (lease_until < ? OR lease_epoch < ?)",
-            (at, at, epoch),
+            (at, strike, at, epoch),
         )
+
+    def end_unreadable_runs(self, now: datetime) -> list[tuple[str, str]]:
+        """End ready runs whose row holds no JSON; return (environment, run)."""
+        return [
+            (row[0], row[1])
+            for row in self.rows(
+                "UPDATE runs SET phase = 'done', status = 'completed', resume = NULL,"
+                " state = '{}', error_count = error_count + 1, row_version = row_version + 1,"
+                " updated_at = ? WHERE phase = 'ready' AND NOT (json_valid(state)"
+                " AND (resume IS NULL OR json_valid(resume))) RETURNING environment, id",
+                (to_micros(now),),
+            )
+        ]
 
     def open_epoch(self, now: datetime, pid: int) -> int:
         """Start an executor's epoch; leases of older ones can then be freed."""

@@ -7,30 +7,41 @@ other reads, decides and commits, so both cores are used.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from engine.errors import DefinitionError
+import structlog
+
+from engine.errors import DefinitionError, TocsinError
 from engine.render.requests import RenderRequest, RenderResult
 from engine.runs.advance import advance
 from engine.runs.apply import Applied, apply
 from engine.runs.effects import Effects, Inputs
 from engine.runs.load import load
 from engine.runs.park import park
+from engine.runs.timeline import entry
 from engine.worker.services import ExecutorServices
 from engine.worker.versions import newest_version
 from engine.worker.world import environment_view
 from engine.workflow.kinds import EnvironmentView
 from engine.workflow.plan import Plan
 from storage import definitions
+from storage.db import is_to_blame
 from storage.faults import crash_point
 from storage.records import Outbound, Run, RunBundle
 from storage.sql import Sql
 from storage.tx import Tx
 
 LEASE: Final = timedelta(seconds=30)
+# Failures of a run that was executed alone; the one before, in company, proves nothing.
+MOST_STRIKES: Final = 3
+_SLICE: Final = 16
+_PATIENCE: Final = 2.0
+
+log = structlog.get_logger(__name__)
 
 Send = Callable[[Sequence[Outbound]], Awaitable[None]]
 
@@ -51,18 +62,35 @@ class Lane:
         """`can_send` tells whether new messages may be handed over without being claimed."""
         self._services, self._epoch, self._lock = services, epoch, render_lock
         self._send, self._can_send, self._wake = send, can_send, wake
+        self.held: dict[str, Run] = {}
+        self._strikes = 0
+        self._is_suspects_turn = False
 
     async def run_once(self) -> int:
         """Take one batch as far as it goes; return how many runs it had."""
         services = self._services
+        # Left over when giving back failed too, as it does on a full disk.
+        await self._give_back()
         if services.database.read().value(_HAS_READY) is None:
             return 0
         runs = await services.writer.run(self._claim)
         if not runs:
             return 0
-        crash_point("after_claim")
-        effects, contents = await self._decide(runs)
-        applied = await services.writer.run(lambda tx: self._apply(tx, effects, contents))
+        self.held = {run.id: run for run in runs}
+        try:
+            crash_point("after_claim")
+            effects, contents = await self._decide(runs)
+            applied = await services.writer.run(lambda tx: self._apply(tx, effects, contents))
+        except Exception as error:  # data nobody thought of, or a disk that is full
+            is_innocent = _is_innocent(error)
+            await self._give_back(None if is_innocent else error)
+            if is_innocent:
+                raise
+            log.exception("lane.pass_failed", runs=len(runs))
+            return len(runs)
+        for done in effects:
+            self.held.pop(done.change.run.id, None)
+        await self._give_back()
         crash_point("after_apply_commit")
         if applied.has_ready or applied.has_calls:
             self._wake()
@@ -72,7 +100,48 @@ class Lane:
 
     def _claim(self, tx: Tx) -> list[Run]:
         now = self._services.clock.now()
+        try:
+            return self._choose(tx, now)
+        except ValueError:
+            ended = tx.end_unreadable_runs(now)
+            log.error("runs.unreadable", runs=[id_ for _, id_ in ended])
+            why = entry("run_failed", now, data={"message": _UNREADABLE}, status="error")
+            tx.log_timeline([(environment, id_, [why]) for environment, id_ in ended], now)
+            return self._choose(tx, now)
+
+    def _choose(self, tx: Tx, now: datetime) -> list[Run]:
+        """Claim a batch; every other time a suspect, alone, if there is one."""
+        self._is_suspects_turn, self._strikes = not self._is_suspects_turn, 0
+        runs = [] if self._is_suspects_turn else self._claim_batch(tx, now)
+        suspect = None if runs else tx.claim_suspect(now, LEASE, self._epoch)
+        if suspect is None:
+            return runs or self._claim_batch(tx, now)
+        run, self._strikes = suspect
+        if self._strikes > MOST_STRIKES:
+            park(tx, [(run, "The server ended each time when it executed this run.")], now)
+            return []
+        return [run]
+
+    def _claim_batch(self, tx: Tx, now: datetime) -> list[Run]:
         return tx.claim_runs(now, self._services.claim_limit, LEASE, self._epoch)
+
+    async def _give_back(self, error: Exception | None = None) -> None:
+        """Make ready again what was claimed and not executed; an error is a strike (R-29).
+
+        What failed together is executed alone from then on, so neighbours
+        proceed; what fails alone for the third time is parked.
+        """
+        held = list(self.held.values())
+        if not held:
+            return
+        now = self._services.clock.now()
+        if error is not None and self._strikes >= MOST_STRIKES:
+            why = f"Executing this run failed {MOST_STRIKES} times: {type(error).__name__}: {error}"
+            await self._services.writer.run(lambda tx: park(tx, [(r, why) for r in held], now))
+        else:
+            strike = error is not None
+            await self._services.writer.run(lambda tx: tx.release_runs(held, now, strike=strike))
+        self.held = {}
 
     def _apply(self, tx: Tx, effects: list[Effects], contents: dict[Any, Any]) -> Applied:
         now = self._services.clock.now()
@@ -89,14 +158,15 @@ class Lane:
         known = [run for run in runs if (run.environment, run.workflow, run.version) in plans]
         needs = frozenset(r.id for r in known if plans[_key(r)].needs_statuses)
         bundles = load(sql, known, needs)
+        loaded = {bundle.run.id for bundle in bundles}
+        parked += [(r, "its trigger is not stored any more") for r in known if r.id not in loaded]
         views = {
             e: environment_view(
                 sql, e, services.unseal, allow_private_network=services.allow_private_network
             )
             for e in {run.environment for run in known}
         }
-        if parked:
-            await services.writer.run(lambda tx: park(tx, parked, services.clock.now()))
+        await self._park(parked)
         return await self._rounds(plans, bundles, views)
 
     async def _rounds(
@@ -105,7 +175,7 @@ class Lane:
         bundles: Sequence[RunBundle],
         views: dict[str, EnvironmentView],
     ) -> tuple[list[Effects], dict[Any, Any]]:
-        now = self._services.clock.now()
+        now, patient_until = self._services.clock.now(), time.monotonic() + _PATIENCE
         results: dict[str, dict[str, RenderResult]] = {b.run.id: {} for b in bundles}
         decided: dict[str, Effects] = {}
         todo = list(bundles)
@@ -120,13 +190,18 @@ class Lane:
                 # Each thing once: whatever a step makes of its answer, the rounds end.
                 asked += [(run.id, n, r) for n, r in wanted.items() if n not in results[run.id]]
             if not asked:
+                await self._park([(b.run, _ENDLESS) for b in todo if decided[b.run.id].hard])
                 break
-            answers = await self._render([request for _, _, request in asked])
+            answers = await self._render([request for _, _, request in asked], patient_until)
             again: set[str] = set()
-            for (run_id, name, _), answer in zip(asked, answers, strict=True):
+            for (run_id, name, _), answer in zip(asked, answers, strict=False):
                 results[run_id][name] = answer
                 if decided[run_id].hard or not answer.ok:
                     again.add(run_id)
+            for run_id, _, _ in asked[len(answers) :]:
+                # Not rendered in time: given back whole, after this pass.
+                decided.pop(run_id, None)
+                again.discard(run_id)
             todo = [b for b in todo if b.run.id in again]
         contents = {
             (run_id, name): answer.output
@@ -136,9 +211,30 @@ class Lane:
         }
         return [e for e in decided.values() if not e.hard], contents
 
-    async def _render(self, requests: list[RenderRequest]) -> list[RenderResult]:
-        async with self._lock:
-            return await asyncio.to_thread(self._services.renderer.render, requests)
+    async def _render(
+        self, requests: list[RenderRequest], patient_until: float
+    ) -> list[RenderResult]:
+        """Render in slices, the first one at any rate; those left out are not answered.
+
+        Templates that hang cost seconds each: the other lane's, and then other
+        workflows', take their turn in between (R-29).
+        """
+        results: list[RenderResult] = []
+        while len(results) < len(requests):
+            if results and time.monotonic() > patient_until:
+                log.warning("lane.render_slow", left=len(requests) - len(results))
+                break
+            part = requests[len(results) : len(results) + _SLICE]
+            async with self._lock:
+                results += await asyncio.to_thread(self._services.renderer.render, part)
+        return results
+
+    async def _park(self, runs: list[tuple[Run, str]]) -> None:
+        if not runs:
+            return
+        await self._services.writer.run(lambda tx: park(tx, runs, self._services.clock.now()))
+        for run, _ in runs:
+            self.held.pop(run.id, None)
 
     def _plans(
         self, sql: Sql, runs: Sequence[Run]
@@ -159,7 +255,15 @@ class Lane:
         return plans, [(run, broken[_key(run)]) for run in runs if _key(run) in broken]
 
 
+_UNREADABLE: Final = "The row of this run is not JSON; it cannot be executed."
+_ENDLESS: Final = "A step asks for the same text again and again."
 _HAS_READY: Final = "SELECT 1 FROM runs WHERE phase = 'ready' LIMIT 1"
+
+
+def _is_innocent(error: Exception) -> bool:
+    """Tell whether any run would have failed: a full disk, no memory for a process."""
+    is_passing = isinstance(error, TocsinError) and error.is_retryable
+    return is_passing or isinstance(error, OSError) or is_to_blame(error)
 
 
 def _key(run: Run) -> tuple[str, str, int]:

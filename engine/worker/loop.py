@@ -35,17 +35,22 @@ class Executor:
         self.errors = 0
         self.sender = Sender(services, epoch)
         self.caller = Caller(services, epoch)
-        self.ticker = Ticker(services, epoch, self.wake)
+        self.lanes: list[Lane] = []
+        self.ticker = Ticker(services, epoch, self.wake, self.in_hand)
 
     def wake(self) -> None:
         """Make every part look for work now."""
         for event in self._wakes:
             event.set()
 
+    def in_hand(self) -> list[str]:
+        """Name the runs that the lanes have claimed and not written back."""
+        return [run_id for lane in self.lanes for run_id in lane.held]
+
     def make_lanes(self, count: int) -> list[Lane]:
         """Build lanes that share the renderer and the sender."""
         lock = asyncio.Lock()
-        return [
+        self.lanes = [
             Lane(
                 self.services,
                 self.epoch,
@@ -56,6 +61,7 @@ class Executor:
             )
             for _ in range(count)
         ]
+        return self.lanes
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:
         """Work until `stop` is set; then finish what is in hand, within seconds."""
@@ -120,7 +126,7 @@ async def run_executor(
     def begin(tx: Tx) -> int:
         now = services.clock.now()
         epoch = tx.open_epoch(now, os.getpid())
-        freed = tx.free_leases(now, epoch) + tx.free_outbox_leases(epoch)
+        freed = tx.free_leases(now, epoch, strike=True) + tx.free_outbox_leases(epoch)
         if freed:
             log.info("executor.recovered", leases=freed)
         return epoch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 from typing import Final
 
@@ -11,11 +11,13 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from engine.runs.wake import wake_due
 from engine.trigger.fan_out import fan_out
+from engine.worker.lane import LEASE
 from engine.worker.services import ExecutorServices
 from engine.worker.versions import newest_version
 from storage.faults import crash_point
 from storage.invariants import violations
 from storage.timers import next_due
+from storage.tx import Tx
 
 log = structlog.get_logger(__name__)
 
@@ -26,9 +28,16 @@ _DUE_BATCH: Final = 500
 class Ticker:
     """Ring for due timers, expansions, dead leases, retention and checkpoints."""
 
-    def __init__(self, services: ExecutorServices, epoch: int, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        services: ExecutorServices,
+        epoch: int,
+        wake: Callable[[], None],
+        in_hand: Callable[[], Iterable[str]],
+    ) -> None:
         """Prepare the ticks; `start` runs them on the current loop."""
         self._services, self._epoch, self._wake = services, epoch, wake
+        self._in_hand = in_hand
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self.violations = 0
 
@@ -88,11 +97,15 @@ class Ticker:
         return pages
 
     async def reap(self) -> None:
-        """Free leases that ended."""
+        """Free leases that ended; what this process works on is kept, however long it takes."""
         services = self._services
-        freed = await services.writer.run(
-            lambda tx: tx.free_leases(services.clock.now(), self._epoch)
-        )
+
+        def free(tx: Tx) -> int:
+            now = services.clock.now()
+            tx.renew_leases(self._in_hand(), now + LEASE, self._epoch)
+            return tx.free_leases(now, self._epoch)
+
+        freed = await services.writer.run(free)
         if freed:
             log.warning("leases.freed", count=freed)
             self._wake()

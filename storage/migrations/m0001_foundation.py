@@ -114,8 +114,9 @@ CREATE TABLE runs (id TEXT PRIMARY KEY, environment TEXT NOT NULL, partition INT
   error_count INTEGER NOT NULL,
   wake_at INTEGER, ready_at INTEGER, priority INTEGER NOT NULL, lease_epoch INTEGER NOT NULL,
   lease_until INTEGER, row_version INTEGER NOT NULL, inserted_at INTEGER NOT NULL,
-  updated_at INTEGER NOT NULL);
+  updated_at INTEGER NOT NULL, strikes INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX runs_ready ON runs (priority, environment, workflow, ready_at) WHERE phase = 'ready';
+CREATE INDEX runs_suspect ON runs (ready_at) WHERE phase = 'ready' AND strikes > 0;
 CREATE INDEX runs_leased ON runs (lease_until) WHERE phase = 'leased';
 CREATE INDEX runs_trigger ON runs (trigger_id);
 CREATE INDEX runs_recipient ON runs (environment, collection, recipient, inserted_at);
