@@ -19,6 +19,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     world.user("ann", name="Ann", email="ann@example.com")
     world.user("bob", name="Bob", email="bob@example.com")
     yield world
-    broken = violations(world.sql())
+    broken, unanswered = violations(world.sql()), world.transport.unanswered
     world.close()
     assert broken == {}
+    assert unanswered == []

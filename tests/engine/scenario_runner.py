@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import RequestError
-from engine.messages.engagement import Action
+from engine.messages.engage import Action
 from engine.workflow.validate import workflow_problems
 from storage.invariants import violations
 from storage.recipients import delete_user
@@ -92,7 +92,12 @@ class Play:
             self._entries()[kinds[0]](entry[kinds[0]])
         self._rest()
         result = Report(self.world, self.now).document(self.scenario, self.rejected)
-        result["failures"] = failures(self.scenario.get("expect", {}), result, self.now)
+        unanswered = [
+            {"path": "script.http", "expected": "an answer", "actual": asked}
+            for asked in self.world.transport.unanswered
+        ]
+        expected = self.scenario.get("expect", {})
+        result["failures"] = unanswered + failures(expected, result, self.now)
         return {**result, "ok": not result["failures"]}
 
     def _rest(self) -> None:

@@ -94,10 +94,6 @@ class Rule:
         return self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
 
 
-class Unanswered(AssertionError):
-    """A request was made that no script answers."""
-
-
 class ScriptedTransport:
     """Answer from a script in no time; a time-out takes the call's limit on the clock."""
 
@@ -109,6 +105,7 @@ class ScriptedTransport:
         self.attempted: list[Attempted] = []
         self.sleepers: list[tuple[datetime, asyncio.Future[None]]] = []
         self.calls: Counter[str] = Counter()
+        self.unanswered: list[str] = []
 
     def provide(self, channel_id: str, outcomes: Sequence[str]) -> None:
         unknown = set(outcomes) - {*STATUS_OF, TIMEOUT}
@@ -144,7 +141,7 @@ class ScriptedTransport:
     async def _server(self, request: HttpRequest, limit: float) -> HttpAnswer | NetFailure:
         rule = next((r for r in self.rules if _matches(r.match, request)), None)
         if rule is None:
-            raise Unanswered(f"no answer is scripted for {request.method} {request.url}")
+            return self._unanswered(f"{request.method} {request.url}")
         response = rule.take()
         status = None if response.get("outcome") == TIMEOUT else int(response["status"])
         self.asked.append(Asked(at=self.clock.now(), request=request, status=status))
@@ -172,7 +169,12 @@ class ScriptedTransport:
                 over.set_result(None)
 
     async def mail(self, mail: SmtpMail) -> SmtpAnswer | NetFailure:
-        raise Unanswered(f"no mail is expected, but one went to {mail.recipients}")
+        return self._unanswered(f"mail to {mail.recipients}")
+
+    def _unanswered(self, what: str) -> NetFailure:
+        """Note what no script answers; whoever plays the script fails for it."""
+        self.unanswered.append(what)
+        return NetFailure(kind="refused_url", message=f"no answer is scripted for {what}")
 
 
 def _matches(match: dict[str, Any], request: HttpRequest) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.delivery.receipts import receive
 from engine.errors import InvalidInput, Problem
-from engine.messages.engagement import Action, engage
+from engine.messages.engage import Action, Engaging, engage
 from engine.providers.base import PROVIDERS, discover_providers
 from engine.recipients.identify import identify
 from engine.recipients.references import parse_reference, parse_references, parse_tenant
@@ -235,8 +235,9 @@ class World:
         return count
 
     def engage(self, message: Message, action: str) -> None:
+        engaging = Engaging(environment=self.env, action=Action(action))
         with self.db.transaction() as tx:
-            engage(tx, self.env, [message.id], Action(action), self.clock.now())
+            engage(tx, [message.id], engaging, self.clock.now())
         self.work()
 
     def report(self, message: Message, status: str) -> None:

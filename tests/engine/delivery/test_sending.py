@@ -257,7 +257,7 @@ def test_interacting_reads_a_message_and_clicking_reads_a_text(world):
     world.engage(text, "link_clicked")
     world.engage(mail, "link_clicked")
     assert [m.read_at is not None for m in world.messages()] == [True, True, False]
-    assert world.events(text)[-2:] == ["message.link_clicked", "message.read"]
+    assert set(world.events(text)[-2:]) == {"message.link_clicked", "message.read"}
 
 
 @pytest.mark.req("E-153")
