@@ -25,6 +25,7 @@ CATCH_ALLS = frozenset(
     {
         "app/http/errors.py",  # the request edge
         "engine/runs/advance.py",  # a step that breaks fails alone, and its timeline says why
+        "engine/worker/lane.py",  # a pass that breaks gives its runs back, with a strike
         "engine/worker/loop.py",  # one bad item must not stop the loop
         "storage/writer.py",  # the writer thread: each error goes to the future that awaits it
     }
