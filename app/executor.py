@@ -42,6 +42,7 @@ async def execute(
     from engine.worker.loop import run_executor
     from engine.worker.services import ExecutorServices
 
+    discover_kinds()
     sealer = open_sealer(settings)
     database = Database(folder.database, checkpoints=True)
     renderer = ProcessRenderer()

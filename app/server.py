@@ -16,6 +16,7 @@ import uvicorn
 
 from app.clock import open_clock
 from app.dispatch import AsgiApp, Outer
+from app.executor import discover_kinds
 from app.folder import DataFolder
 from app.health import Health, HealthApp, WatchedWriter
 from app.hint import HintSender
@@ -43,6 +44,7 @@ def preload() -> None:
     """Import what takes long, before the data folder is ready to be opened."""
     for name in ("app.api.app", "app.auth.login", "designer.shell"):
         importlib.import_module(name)
+    discover_kinds()
 
 
 @asynccontextmanager
@@ -50,6 +52,7 @@ async def composed(
     settings: Settings, folder: DataFolder, *, has_supervisor: bool
 ) -> AsyncIterator[Web]:
     """Open the data file, build every app on it, and close all of it afterwards."""
+    discover_kinds()
     sealer = open_sealer(settings)
     database = Database(folder.database)
     group = GroupWriter(database)

@@ -16,8 +16,14 @@ from storage.api_keys import KeyKind
 from storage.environments import list_environments
 from storage.members import Role
 
-keys = typer.Typer(no_args_is_help=False, help="API keys and service tokens.")
-users = typer.Typer(no_args_is_help=False, help="People who may sign in.")
+keys = typer.Typer(
+    no_args_is_help=False,
+    help="API keys and service tokens. Example: `tocsin keys create --name backend`",
+)
+users = typer.Typer(
+    no_args_is_help=False,
+    help="People who may sign in. Example: `tocsin users add ann@example.com --role admin`",
+)
 PasswordOption = Annotated[
     str,
     typer.Option(

@@ -64,11 +64,11 @@ def trigger(
 
     Example: `tocsin trigger welcome --recipient ann --data '{"plan": "pro"}' --wait`
     """
-    client = client_for(folder, environment, url, token)
     people = [_reference(text) for text in recipient]
     body: dict[str, Any] = {"recipients": people, "data": _json_object(data)}
     body |= {"tenant": tenant} if tenant else {}
     body |= {"actor": _reference(actor)} if actor else {}
+    client = client_for(folder, environment, url, token)
     answer = client.post(f"/v1/workflows/{quote(key, safe='')}/trigger", body)
     out.print(answer["workflow_run_id"])
     if wait:
