@@ -8,11 +8,15 @@ import shlex
 from itertools import count
 from typing import Any, Final
 
-from designer.elements import copyable, div, tag
+from designer.elements import copyable, div, para, tag
 from engine.workflow.definition import steps_of, walk
 from storage.records import JsonObject
 
 _DATA: Final = re.compile(r"\bdata\.([a-zA-Z_]\w*)(?![\w(])")
+_KEY_NOTE: Final = (
+    "The calls need a secret key of this environment: “tocsin keys” on the server shows how to"
+    " make one."
+)
 _PANELS = count(1)
 _CAPTIONS: Final = ("Shell", "Python", "Shell")
 
@@ -110,3 +114,4 @@ def trigger_calls(
                 aria_labelledby=f"call-tab-{number}-{index}",
             ):  # fmt: skip
                 copyable(code, _CAPTIONS[index], name=f"Trigger with {title}")
+        para(_KEY_NOTE, "call-note")

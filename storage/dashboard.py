@@ -252,6 +252,15 @@ def _pairs(count: int) -> str:
     return ",".join(["(?,?)"] * count)
 
 
+def some_user(sql: Sql, environment: str) -> str | None:
+    """Return the id of any user, to make an example that works."""
+    found = sql.value(
+        "SELECT id FROM recipients WHERE environment = ? AND collection = '$users' LIMIT 1",
+        (environment,),
+    )
+    return None if found is None else str(found)
+
+
 def recipient_properties(sql: Sql, environment: str, ref: RecipientRef) -> JsonObject | None:
     """Return what is stored about one recipient."""
     row = sql.row(

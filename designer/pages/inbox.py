@@ -14,6 +14,10 @@ _READER = Reader(
         "Channels without a provider deliver here, so that you see a message exactly as it would"
         " arrive, and nobody is disturbed. In-app messages are shown too."
     ),
+    empty_elsewhere=(
+        "In-app messages are shown here. Outside development, a channel without a provider counts"
+        " as not set up, so nothing else is caught."
+    ),
 )
 
 

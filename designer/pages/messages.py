@@ -5,15 +5,17 @@ from __future__ import annotations
 from designer.reader.page import Reader, show
 from designer.visit import Visit
 
+_EMPTY = (
+    "A workflow's channel steps create messages. Each appears here with how far it got and, if it"
+    " failed, why."
+)
 _READER = Reader(
     path="messages",
     title="Messages",
     is_caught=False,
     empty_title="No messages yet",
-    empty_text=(
-        "A workflow's channel steps create messages. Each appears here with how far it got and,"
-        " if it failed, why."
-    ),
+    empty_text=_EMPTY,
+    empty_elsewhere=_EMPTY,
 )
 
 

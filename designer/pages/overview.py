@@ -17,7 +17,7 @@ from designer.times import clock_time, count
 from designer.trigger_calls import import_command, sample_data, trigger_calls
 from designer.visit import Visit
 from designer.wording import plural
-from storage.dashboard import Pulse, definition_of
+from storage.dashboard import Pulse, definition_of, some_user
 from storage.message_pages import MessageRow
 from storage.run_pages import RunRow
 
@@ -142,12 +142,16 @@ def _next_step(visit: Visit, overview: Overview) -> None:
             )
     elif not overview.pulse.triggers and not overview.runs:
         ready = next((w for w in overview.workflows if w.head.version), overview.workflows[0])
-        definition = definition_of(visit.database.read(), visit.key, ready.key)
+        sql = visit.database.read()
+        definition = definition_of(sql, visit.key, ready.key)
+        recipient = some_user(sql, visit.key) or "ann"
         with div("card first"):
             with div("card-head"):
                 tag("h2", f"Send the first message: trigger “{ready.name}”")
             with div("card-body"):
-                trigger_calls(visit.base_url, visit.key, ready.key, "ann", sample_data(definition))
+                trigger_calls(
+                    visit.base_url, visit.key, ready.key, recipient, sample_data(definition)
+                )
 
 
 # ------------------------------------------------------------------ lists

@@ -28,7 +28,7 @@ from designer.states import workflow_badge
 from designer.trigger_calls import import_command, sample_data, trigger_calls
 from designer.visit import NotAllowed, SignedOut, Visit
 from storage import definitions
-from storage.dashboard import definition_of
+from storage.dashboard import definition_of, some_user
 from storage.definitions import VersionSummary, WorkflowRecord
 from storage.errors import StorageError
 from storage.records import JsonObject, WorkflowStatus
@@ -62,6 +62,7 @@ class _Shown:
     definition: JsonObject
     versions: list[VersionSummary]
     runs: tuple[RunRow, ...]
+    recipient: str
 
     @property
     def name(self) -> str:
@@ -78,6 +79,7 @@ def _load(visit: Visit, key: str) -> _Shown | None:
         definition=definition_of(sql, visit.key, key),
         versions=definitions.version_summaries(sql, visit.key, key),
         runs=latest_runs(sql, visit.key, RunFilter(workflow=key), limit=5).rows,
+        recipient=some_user(sql, visit.key) or "ann",
     )
 
 
@@ -272,7 +274,7 @@ def _trigger_card(visit: Visit, shown: _Shown) -> None:
                 )
             else:
                 trigger_calls(
-                    visit.base_url, visit.key, shown.record.key, "ann",
+                    visit.base_url, visit.key, shown.record.key, shown.recipient,
                     sample_data(shown.definition),
                 )  # fmt: skip
 

@@ -38,6 +38,7 @@ class Reader:
     is_caught: bool
     empty_title: str
     empty_text: str
+    empty_elsewhere: str
 
 
 class _Page:
@@ -103,8 +104,8 @@ class _Page:
         with self.pane:
             if opened is not None:
                 draw_message(self.visit, opened, back=self.address())
-            else:
-                _nothing_chosen(bool(self.chosen))
+            elif self.chosen:
+                _gone()
 
     def _mark(self) -> None:
         for id_, anchor in self._links.items():
@@ -187,8 +188,8 @@ def _search(page: _Page) -> Tag:
             icon("search")
             field = tag(
                 "input", None, type_="search", value=page.search, autocomplete="off",
-                placeholder="Search people and texts", spellcheck="false",
-                aria_label="Search people and texts",
+                placeholder="Search messages", spellcheck="false",
+                aria_label="Search messages",
             )  # fmt: skip
         if not page.reader.is_caught:
             _state_choice(page)
@@ -229,7 +230,8 @@ def _rest(page: _Page, result: Page[MessageRow]) -> None:
                 para("Try another word, channel or state.")
             else:
                 tag("h2", page.reader.empty_title)
-                para(page.reader.empty_text)
+                is_development = page.visit.key == "development"
+                para(page.reader.empty_text if is_development else page.reader.empty_elsewhere)
                 with div("actions"):
                     link("See the workflows", page.visit.address("workflows"), "button")
         return
@@ -243,13 +245,9 @@ def _rest(page: _Page, result: Page[MessageRow]) -> None:
             link("Older messages", page.address(after=after), "button quiet")
 
 
-def _nothing_chosen(is_gone: bool) -> None:
+def _gone() -> None:
     with div("empty"):
         with div("tile idle"):
-            icon("search" if is_gone else "email")
-        tag("h2", "This message is gone" if is_gone else "No message chosen")
-        para(
-            "It was deleted when its time was up, or belongs to another environment."
-            if is_gone
-            else "Choose a message to read it as its recipient would."
-        )
+            icon("search")
+        tag("h2", "This message is gone")
+        para("It was deleted when its time was up, or belongs to another environment.")
