@@ -35,8 +35,10 @@ ENGAGED: Final = {
     "interacted": "interacted_at IS NOT NULL",
     "link_clicked": "link_clicked_at IS NOT NULL",
 }
-# A message's id is minted while its run is decided, its row a little later.
-_MINTED_AROUND: Final = timedelta(days=1)
+# A message's id is minted when its run is decided, its row written after rendering;
+# between the two the clock may have been set a little.
+_MINTED_BEFORE: Final = timedelta(hours=1)
+_CLOCK_STEP: Final = timedelta(minutes=1)
 _FIRST_ID_YEAR, _LAST_ID_YEAR = 2015, 2149
 _NOTHING: Final = "0"
 Terms = tuple[str, list[Any]]
@@ -173,6 +175,6 @@ def _inserted(span: Span) -> Iterable[Terms]:
         yield f"inserted_at {sign} ?", [to_micros(instant)]
         if _FIRST_ID_YEAR <= instant.year <= _LAST_ID_YEAR:
             if sign.startswith(">"):
-                yield "id >= ?", [encode_ksuid(instant - _MINTED_AROUND, bytes(13))]
+                yield "id >= ?", [encode_ksuid(instant - _MINTED_BEFORE, bytes(13))]
             else:
-                yield "id <= ?", [encode_ksuid(instant + _MINTED_AROUND, b"\xff" * 13)]
+                yield "id <= ?", [encode_ksuid(instant + _CLOCK_STEP, b"\xff" * 13)]
