@@ -51,7 +51,11 @@ class Play:
         self.rejected: list[JsonObject] = []
         self.replayed: list[str] = []
         self.channels: dict[str, str] = {}
-        self._build(around)
+        try:
+            self._build(around)
+        except BaseException:
+            self.world.close()
+            raise
 
     def _build(self, around: JsonObject) -> None:
         world, scenario = self.world, self.scenario

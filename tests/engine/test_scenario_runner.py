@@ -176,9 +176,8 @@ def test_a_workflow_that_could_not_be_saved_makes_the_file_wrong(tmp_path):
 def test_a_request_that_no_script_answers_fails_with_its_url(tmp_path):
     step = {"type": "http_fetch", "ref": "fetch_1", "settings": {"url": "https://x.io/y"}}
     result = result_of(tmp_path, workflows={"note": named(step)}, expect={})
-    assert result["failures"] == [
-        {"path": "script.http", "expected": "an answer", "actual": "GET https://x.io/y"}
-    ]
+    assert {f["path"] for f in result["failures"]} == {"script.http"}
+    assert {f["actual"] for f in result["failures"]} == {"GET https://x.io/y"}
 
 
 def test_matches_can_be_told_apart_by_their_number(tmp_path):
