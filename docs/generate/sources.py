@@ -16,7 +16,7 @@ from storage.records import WorkflowStatus
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 # Where the timeline of a run is written, and where reasons are given.
 _RUNNING: Final = ("engine/runs", "engine/steps", "engine/messages", "engine/trigger")
-_WRITERS: Final = frozenset({"entry", "_entry", "_log", "note"})
+_WRITERS: Final = frozenset({"entry", "by_key", "_log", "note"})
 _ENDERS: Final = frozenset({"_end"})
 _DECIDERS: Final = frozenset({"Skip", "Halt"})
 _PACKAGES: Final = ("storage", "engine", "app")
