@@ -24,6 +24,15 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="markdown",
 )
+@app.callback()
+def options(
+    version: Annotated[  # noqa: ARG001 - its callback has printed it
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print it")
+    ] = False,
+) -> None:
+    """Take what stands before a command."""
+
+
 for module in (serving, project, sending, access, care):
     module.register(app)
 
@@ -48,6 +57,9 @@ def run(arguments: list[str]) -> int:
         return FAILED
     except BrokenPipeError:
         sys.stderr.close()
+        return FAILED
+    except OSError as error:  # a full disk, a folder that may not be written
+        typer.echo(f"{error.filename or 'A file'}: {error.strerror or error}.", err=True)
         return FAILED
     return result if isinstance(result, int) else 0
 

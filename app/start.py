@@ -19,6 +19,8 @@ from storage.errors import StorageError
 from storage.housekeeping import check_file
 from storage.ids import RandomIds
 from storage.migrations import migrate, pending
+from storage.rotation import finish_rotation, has_sealed
+from storage.secrets import FILE_NAME
 
 _log = structlog.get_logger("app.start")
 
@@ -61,15 +63,27 @@ def bring_up_to_date(folder: DataFolder, *, may_migrate: bool = True) -> Migrate
     return Migrated(applied=applied, backup=backup)
 
 
+def _require_master_key(settings: Settings, database: Database) -> None:
+    """Refuse to make a fresh key where stored secrets wait for the lost one."""
+    path = settings.data / FILE_NAME
+    if settings.secret is None and not path.exists() and has_sealed(database.read()):
+        raise StorageError(
+            f"The data file holds sealed secrets and {path} is missing: put it back. If it is "
+            "lost, set TOCSIN_SECRET to a new key and enter the secrets again."
+        )
+
+
 def make_ready(settings: Settings, *, may_migrate: bool = True) -> Prepared:
     """Bring the folder to where it can be served; the caller holds its lock."""
     folder = data_folder(settings)
-    sealer = open_sealer(settings)
     migrated = bring_up_to_date(folder, may_migrate=may_migrate)
     if migrated.backup:
         _log.info("schema.migrated", applied=migrated.applied, backup=migrated.backup)
     database = Database(folder.database)
     try:
+        finish_rotation(database, folder.path)
+        _require_master_key(settings, database)
+        sealer = open_sealer(settings)
         clock = settle_clock(database, settings.clock_rate)
         prepared = prepare(database, sealer, clock.now(), RandomIds(), settings.bootstrap)
         ensure_local_keys(database, folder, clock.now())

@@ -10,11 +10,14 @@ from rich.table import Table
 
 from app.commands.context import DataOption, EnvironmentOption, Failed, opened, out
 from app.commands.project import require_environment
+from app.folder import FolderLock
+from app.settings import load_settings
 from engine.timing.clock import SystemClock
 from storage import api_keys, members, service_tokens
 from storage.api_keys import KeyKind
 from storage.environments import list_environments
 from storage.members import Role
+from storage.rotation import rotate_master
 
 keys = typer.Typer(
     no_args_is_help=False,
@@ -111,6 +114,28 @@ def revoke(
         if not is_done and not service_tokens.revoke_service_token(tx, id, now):
             raise Failed(f"There is no live key with the id {id}; `tocsin keys` lists all.")
     out.print("Revoked.")
+
+
+@keys.command("rotate-master")
+def rotate_master_key(data: DataOption = None) -> None:
+    """Make a new master key for a stopped data folder and seal every secret under it.
+
+    Backups taken before still need the old key.
+
+    Example: `tocsin keys rotate-master --data ./data`
+    """
+    if load_settings(data=data).secret is not None:
+        raise Failed(
+            "The master key comes from TOCSIN_SECRET: unset it for this command, then set it to "
+            "the content of the new master.key."
+        )
+    with opened(data) as (database, folder):
+        lock = FolderLock(folder)
+        try:
+            count = rotate_master(database, folder.path)
+        finally:
+            lock.release()
+    out.print(f"{count} secrets are sealed under the new key. Keep a copy of it elsewhere.")
 
 
 @users.callback(invoke_without_command=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ from rich.table import Table
 
 from app.commands.context import DataOption, Failed, local_folder, opened, out
 from app.folder import FolderLock
-from app.settings import load_settings, masked
+from app.settings import load_settings, masked, unknown_variables
 from engine.timing.clock import SystemClock
 from storage.backup import list_backups, prune_backups, restore_backup, take_backup
 from storage.environments import set_sending_paused
@@ -124,6 +125,8 @@ def show_settings(data: DataOption = None) -> None:
 
     Example: `TOCSIN_CONFIG=tocsin.toml tocsin settings`
     """
+    for name in unknown_variables(os.environ):
+        typer.echo(f"{name} is no setting and is ignored.", err=True)
     table = Table("variable", "value", "meaning", box=None, pad_edge=False)
     for row in masked(load_settings(data=data)):
         table.add_row(*row)

@@ -82,4 +82,4 @@ def _sentence(content: bytes, status: int) -> str:
     problems = body.get("errors", []) if isinstance(body, dict) else []
     details = "; ".join(f"{p.get('field')}: {p.get('message')}" for p in problems)
     ending = f": {details}" if details else ""
-    return f"The server refused (status {status}): {message}{ending}."
+    return f"The server refused (status {status}): {message.rstrip('.')}{ending}."

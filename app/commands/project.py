@@ -54,11 +54,12 @@ def import_folder(
                 )  # fmt: skip
         except DefinitionError as error:
             print_lines([sentence(problem) for problem in error.problems])
-            raise Failed(
-                f"Nothing was imported: {len(error.problems)} problems, listed above."
-            ) from None
+            count = counted(len(error.problems), "problem")
+            raise Failed(f"Nothing was imported: {count}, listed above.") from None
         print_lines([sentence(p) for p in missing_channels(database.read(), project, environment)])
     out.print(f"Imported into {environment}: {describe(report)}.")
+    if not commit and (report.created or report.updated):
+        out.print("These are drafts: import with --commit to let triggers use them.")
 
 
 def export_folder(
@@ -76,7 +77,8 @@ def export_folder(
         project = export_project(database.read(), environment)
     folder.mkdir(parents=True, exist_ok=True)
     written = write_project(project, folder)
-    out.print(f"Wrote {len(written)} files with {len(project.workflows)} workflows to {folder}.")
+    workflows = counted(len(project.workflows), "workflow")
+    out.print(f"Wrote {counted(len(written), 'file')} with {workflows} to {folder}.")
 
 
 def validate(folder: FolderArgument) -> None:
@@ -91,8 +93,8 @@ def validate(folder: FolderArgument) -> None:
     problems = project_problems(project)
     print_lines([sentence(problem) for problem in problems])
     if problems:
-        raise Failed(f"{folder} has {len(problems)} problems, listed above.")
-    out.print(f"{folder} is sound: {len(project.workflows)} workflows.")
+        raise Failed(f"{folder} has {counted(len(problems), 'problem')}, listed above.")
+    out.print(f"{folder} is sound: {counted(len(project.workflows), 'workflow')}.")
 
 
 def require_environment(sql: Sql, environment: str) -> None:
@@ -100,6 +102,11 @@ def require_environment(sql: Sql, environment: str) -> None:
     if get_environment(sql, environment) is None:
         known = ", ".join(e.key for e in list_environments(sql))
         raise Failed(f"There is no environment {environment}; there are {known}.")
+
+
+def counted(number: int, thing: str) -> str:
+    """Say how many there are: `1 problem`, `2 problems`."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def print_lines(lines: Sequence[str]) -> None:

@@ -32,9 +32,9 @@ _PATIENCE_SECONDS: Final = 20.0
 _CATCH_ALL: Final = "catch_all"
 
 # `trigger` has --data for the payload, as the API calls it; the folder then is --folder.
-FolderOption = Annotated[
-    Path | None, typer.Option("--folder", help="Data folder; else TOCSIN_DATA, else ./data")
-]
+_FOLDER_HELP: Final = "Data folder; else TOCSIN_DATA, else ./data"
+FolderOption = Annotated[Path | None, typer.Option("--folder", help=_FOLDER_HELP)]
+EitherFolderOption = Annotated[Path | None, typer.Option("--data", "--folder", help=_FOLDER_HELP)]
 
 
 def register(app: typer.Typer) -> None:
@@ -84,7 +84,8 @@ def _json_object(text: str) -> dict[str, Any]:
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise typer.BadParameter(f"--data is not JSON: {error}") from None
+        hint = "; the data folder is --folder here" if Path(text).is_dir() else ""
+        raise typer.BadParameter(f"--data is not JSON: {error}{hint}") from None
     if not isinstance(value, dict):
         raise typer.BadParameter('--data must be a JSON object, such as {"plan": "pro"}')
     return value
@@ -103,7 +104,10 @@ def _follow_runs(client: Client, trigger_id: str, people: list[Any]) -> None:
             run = client.find(f"/v1/workflow_recipient_runs/{id_}")
             if run is None:
                 if time.monotonic() > deadline:
-                    raise Failed(f"No run of {name} began; `tocsin runs` lists what did.")
+                    raise Failed(
+                        f"No run of {name} began: `tocsin runs` lists those that did. A workflow "
+                        "that runs once for each recipient makes no second run."
+                    )
                 continue
             events = run.get("events", [])
             for event in events[printed[id_] :]:
@@ -131,7 +135,7 @@ def inbox(
     ] = False,
     environment: EnvironmentOption = "development",
     limit: Annotated[int, typer.Option(min=1, max=50, help="How many to show")] = 20,
-    folder: FolderOption = None,
+    folder: EitherFolderOption = None,
     url: UrlOption = None,
     token: TokenOption = None,
 ) -> None:
@@ -173,6 +177,8 @@ def _print_message(client: Client, message: dict[str, Any]) -> None:
 
 
 def _headline(content: dict[str, Any]) -> str:
+    if content.get("url") and content.get("method"):  # a webhook's body begins with a brace
+        return f"{content['method']} {content['url']}".upper()[:8] + ""
     for name in ("subject_line", "subject", "title", "body", "text_body", "content"):
         value = content.get(name)
         if isinstance(value, str) and value.strip():
@@ -183,7 +189,7 @@ def _headline(content: dict[str, Any]) -> str:
 def runs(
     id: Annotated[str | None, typer.Argument(help="A recipient run's id")] = None,
     environment: EnvironmentOption = "development",
-    folder: FolderOption = None,
+    folder: EitherFolderOption = None,
     url: UrlOption = None,
     token: TokenOption = None,
 ) -> None:
