@@ -143,6 +143,7 @@ class Database:
     def _roll_back(tx: Tx) -> None:
         if tx.connection.in_transaction:
             tx.connection.execute("ROLLBACK")
+        tx.forget_log_days()
 
     def write(self, work: Callable[[Tx], T]) -> T:
         """Run `work` in one transaction on this thread and return its value."""

@@ -108,6 +108,10 @@ class LogVerbs(Sql):
             known.add((name, day))
         return table
 
+    def forget_log_days(self) -> None:
+        """Forget which tables exist, since a rollback may have taken one back."""
+        self.__dict__.pop("_known_days", None)
+
     def log_timeline(
         self, entries: Iterable[tuple[str, str, list[JsonObject]]], now: datetime
     ) -> None:

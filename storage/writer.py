@@ -127,6 +127,7 @@ class GroupWriter:
                 raise
             tx.connection.execute("ROLLBACK TO piece")
             tx.connection.execute("RELEASE piece")
+            tx.forget_log_days()
             return False, translate(error) if isinstance(error, apsw.Error) else error
         tx.connection.execute("RELEASE piece")
         return True, value

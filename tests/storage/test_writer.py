@@ -1,14 +1,19 @@
 """Grouped writes: neighbours are undisturbed, errors are named, answers come after the commit."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import apsw
 import pytest
 
 from storage.db import Database
 from storage.errors import StorageError
+from storage.logs import message_events
 from storage.migrations import migrate
+from storage.records import MessageEvent
 from storage.writer import DirectWriter, GroupWriter
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -87,3 +92,30 @@ def test_a_direct_writer_undoes_what_fails(database):
     with pytest.raises(ValueError, match="no"):
         asyncio.run(writer.run(_fail))
     assert _names(database) == []
+
+
+def test_a_days_first_log_rows_that_are_undone_do_not_break_the_days_next(database):
+    event = MessageEvent(
+        environment="e", message_id="m", event="message.read", data={}, inserted_at=NOW
+    )
+
+    def twice_then_fail(tx):
+        tx.log_message_events([event], NOW)
+        tx.log_message_events([event], NOW)
+        raise ValueError("no")
+
+    def once(tx):
+        tx.log_message_events([event], NOW)
+
+    async def run():
+        writer = GroupWriter(database)
+        try:
+            work = [twice_then_fail, _put("a")]
+            await asyncio.gather(*(writer.run(w) for w in work), return_exceptions=True)
+            await asyncio.gather(writer.run(twice_then_fail), return_exceptions=True)
+            await writer.run(once)
+        finally:
+            writer.close()
+
+    asyncio.run(run())
+    assert len(message_events(database.read(), "e", "m")) == 1
