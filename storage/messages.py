@@ -233,6 +233,16 @@ class MessageVerbs(Sql):
             (epoch,),
         )
 
+    def free_lost_outbox(self, now: datetime, held: Collection[str]) -> int:
+        """Free intents whose lease ended and that the living worker does not hold."""
+        rows = self.rows(
+            "SELECT message_id FROM outbox WHERE lease_until IS NOT NULL AND lease_until < ?",
+            (to_micros(now),),
+        )
+        lost = [row for row in rows if row[0] not in held]
+        self.many("UPDATE outbox SET lease_until = NULL WHERE message_id = ?", lost)
+        return len(lost)
+
     def message_statuses(self, ids: Sequence[str]) -> dict[str, DeliveryStatus]:
         """Return the delivery status of these messages."""
         found: dict[str, DeliveryStatus] = {}

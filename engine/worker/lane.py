@@ -32,6 +32,7 @@ from storage import definitions
 from storage.db import is_to_blame
 from storage.faults import crash_point
 from storage.records import Outbound, Run, RunBundle
+from storage.secrets import SealBroken
 from storage.sql import Sql
 from storage.tx import Tx
 
@@ -90,13 +91,15 @@ class Lane:
             return len(runs)
         for done in effects:
             self.held.pop(done.change.run.id, None)
+        waiting = len(self.held)
         await self._give_back()
         crash_point("after_apply_commit")
         if applied.has_ready or applied.has_calls:
             self._wake()
         if applied.outbound:
             await self._send(applied.outbound)
-        return len(runs)
+        # Where all wait, a moment's rest before they are looked at again.
+        return len(runs) - waiting
 
     def _claim(self, tx: Tx) -> list[Run]:
         now = self._services.clock.now()
@@ -157,17 +160,26 @@ class Lane:
         plans, parked = self._plans(sql, runs)
         known = [run for run in runs if (run.environment, run.workflow, run.version) in plans]
         needs = frozenset(r.id for r in known if plans[_key(r)].needs_statuses)
+        views = self._views(sql, {run.environment for run in known})
+        # Where a secret does not open, runs wait: what they made would be wrong.
+        known = [run for run in known if run.environment in views]
         bundles = load(sql, known, needs)
         loaded = {bundle.run.id for bundle in bundles}
         parked += [(r, "its trigger is not stored any more") for r in known if r.id not in loaded]
-        views = {
-            e: environment_view(
-                sql, e, services.unseal, allow_private_network=services.allow_private_network
-            )
-            for e in {run.environment for run in known}
-        }
         await self._park(parked)
         return await self._rounds(plans, bundles, views)
+
+    def _views(self, sql: Sql, environments: set[str]) -> dict[str, EnvironmentView]:
+        services = self._services
+        views: dict[str, EnvironmentView] = {}
+        for key in environments:
+            try:
+                views[key] = environment_view(
+                    sql, key, services.unseal, allow_private_network=services.allow_private_network
+                )
+            except SealBroken as error:
+                log.error("lane.environment_waits", environment=key, error=error.message)
+        return views
 
     async def _rounds(
         self,

@@ -36,7 +36,7 @@ class Executor:
         self.sender = Sender(services, epoch)
         self.caller = Caller(services, epoch)
         self.lanes: list[Lane] = []
-        self.ticker = Ticker(services, epoch, self.wake, self.in_hand)
+        self.ticker = Ticker(services, epoch, self.wake, self.in_hand, lambda: self.sender.held)
 
     def wake(self) -> None:
         """Make every part look for work now."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from datetime import timedelta
 from typing import Final
 
@@ -34,10 +34,11 @@ class Ticker:
         epoch: int,
         wake: Callable[[], None],
         in_hand: Callable[[], Iterable[str]],
+        in_flight: Callable[[], Collection[str]],
     ) -> None:
         """Prepare the ticks; `start` runs them on the current loop."""
         self._services, self._epoch, self._wake = services, epoch, wake
-        self._in_hand = in_hand
+        self._in_hand, self._in_flight = in_hand, in_flight
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self.violations = 0
 
@@ -103,7 +104,8 @@ class Ticker:
         def free(tx: Tx) -> int:
             now = services.clock.now()
             tx.renew_leases(self._in_hand(), now + LEASE, self._epoch)
-            return tx.free_leases(now, self._epoch)
+            lost = tx.free_lost_outbox(now, self._in_flight())
+            return lost + tx.free_leases(now, self._epoch)
 
         freed = await services.writer.run(free)
         if freed:
