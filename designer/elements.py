@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Final
-from weakref import WeakSet
 
 from nicegui import ui
 
@@ -134,8 +133,6 @@ def badge(text: str, tone: str, symbol: str = "") -> Tag:
 
 class Moment(Tag):
     """An instant as people say it, with the exact one on hover and for machines."""
-
-    all: Final[WeakSet[Moment]] = WeakSet()
 
     def __init__(self, instant: datetime, now: datetime, zone: str, cls: str = "") -> None:
         super().__init__(

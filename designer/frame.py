@@ -244,9 +244,9 @@ def _watch(visit: Visit) -> None:
         if visit.services.session_of(visit.request.scope) is None:
             ui.navigate.to(login_address(visit.request.scope))
             return
-        now, client = visit.now, ui.context.client
-        for moment in list(Moment.all):
-            if moment.client is client and not moment.is_deleted:
-                moment.follow(now)
+        now = visit.now
+        for element in list(ui.context.client.elements.values()):
+            if isinstance(element, Moment):
+                element.follow(now)
 
     ui.timer(MOMENTS_EVERY, tick, immediate=False)

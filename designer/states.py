@@ -33,9 +33,9 @@ WORKFLOWS: Final = {
 def run_badge(status: str, errors: int = 0) -> Tag:
     """Show a run's status; one that ended with errors is shown as failed."""
     if errors and status == "completed":
-        return badge("Failed", "bad")
+        return badge("Failed", "bad").mark("run-failed")
     words, tone = RUNS.get(status, (status, "idle"))
-    return badge(words, tone)
+    return badge(words, tone).mark(f"run-{status}")
 
 
 def message_badge(status: str) -> Tag:

@@ -125,13 +125,13 @@ def _actions(visit: Visit, shown: _Shown, head: Head) -> None:
                 "Deactivate" if is_active else "Activate",
                 lambda: _ask(visit, shown, wanted),
                 symbol="pause" if is_active else "play",
-            )
+            ).mark("switch")
         else:
             why = "Your role may look at workflows, but not change them."
             button(
                 "Deactivate" if is_active else "Activate", symbol="pause", aria_disabled="true",
                 title=why, aria_description=why,
-            )  # fmt: skip
+            ).mark("switch")  # fmt: skip
 
 
 def _ask(visit: Visit, shown: _Shown, wanted: WorkflowStatus) -> None:
@@ -147,7 +147,7 @@ def _ask(visit: Visit, shown: _Shown, wanted: WorkflowStatus) -> None:
                 dialog.close()
                 await _set_status(visit, shown.record.key, wanted)
 
-            button(verb, confirmed, kind=kind)
+            button(verb, confirmed, kind=kind).mark("confirm")
     dialog.on("hide", dialog.delete)
 
 
