@@ -174,9 +174,9 @@ def test_commands_and_options_in_the_texts_exist() -> None:
 # ---------------------------------------------------------------------- links
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_inside_the_documents_lead_somewhere(page: Path) -> None:
-    broken = [t for t in _targets(page) if not _leads_somewhere(page, t)]
+@pytest.mark.parametrize("document", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_inside_the_documents_lead_somewhere(document: Path) -> None:
+    broken = [t for t in _targets(document) if not _leads_somewhere(document, t)]
     assert broken == []
 
 
@@ -195,9 +195,9 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
     assert sorted(str(p.relative_to(ROOT)) for p in pages - reached) == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_documents_name_no_path_of_somebodys_machine(page: Path) -> None:
-    assert _MACHINE.findall(page.read_text(encoding="utf-8")) == []
+@pytest.mark.parametrize("document", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_documents_name_no_path_of_somebodys_machine(document: Path) -> None:
+    assert _MACHINE.findall(document.read_text(encoding="utf-8")) == []
 
 
 def _targets(page: Path) -> list[str]:
