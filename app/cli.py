@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Final
+from importlib.metadata import version
+from typing import Annotated, Final
 
 import typer
 
@@ -24,13 +25,24 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="markdown",
 )
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"tocsin {version('tocsin')}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
-    version: Annotated[  # noqa: ARG001 - its callback has printed it
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print it")
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
-    """Take what stands before a command."""
+    """Take what may stand before a command."""
 
 
 for module in (serving, project, sending, access, care):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import shutil
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -47,6 +49,7 @@ PEOPLE: Final[tuple[dict[str, Any], ...]] = (
 )
 _PHONE: Final = "+1555010{:04d}"
 FIRST_CHOICES: Final = ("welcome", "new-comment")
+ONCE_ONLY: Final = "It welcomes each person once: another time, name chloe, dev or eva."
 
 
 def seed(settings: Settings) -> None:
@@ -128,9 +131,19 @@ def show(settings: Settings, prepared: Prepared) -> None:
     # Outside the panel and unwrapped, so that it can be pasted as it is.
     typer.echo(_curl(settings, folder))
     typer.echo("")
-    typer.echo(f"Look at it with  tocsin inbox --folder {folder.path}")
+    typer.echo(ONCE_ONLY)
+    typer.echo(f"Look at it with  {_program()} inbox --data {folder.path}")
+    typer.echo("Stop with Ctrl-C; what is there stays.")
     typer.echo(f"ready {settings.public_url}")
     sys.stdout.flush()
+
+
+def _program() -> str:
+    """Name the command as it can be typed here: a virtual environment need not be active."""
+    if shutil.which("tocsin"):
+        return "tocsin"
+    program = Path(sys.argv[0])
+    return os.path.relpath(program) if program.name == "tocsin" else "tocsin"
 
 
 def _curl(settings: Settings, folder: DataFolder) -> str:

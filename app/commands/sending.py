@@ -177,8 +177,8 @@ def _print_message(client: Client, message: dict[str, Any]) -> None:
 
 
 def _headline(content: dict[str, Any]) -> str:
-    if content.get("url") and content.get("method"):  # a webhook's body begins with a brace
-        return f"{content['method']} {content['url']}".upper()[:8] + ""
+    if content.get("method"):  # a webhook: its body begins with a brace
+        return f"{str(content['method']).upper()} {content.get('url')}"[:100]
     for name in ("subject_line", "subject", "title", "body", "text_body", "content"):
         value = content.get(name)
         if isinstance(value, str) and value.strip():
