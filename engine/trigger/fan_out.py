@@ -48,9 +48,14 @@ def fan_out(tx: Tx, trigger: Trigger, now: datetime, limit: int = PAGE) -> Trigg
     and recipient), so a page that is repeated after a crash makes nothing twice.
     """
     pending = dict(trigger.pending or {})
+    pending["objects"] = list(pending["objects"])
     runs = _listed(trigger, pending, now, limit)
-    while len(runs) < limit and pending["object"] < len(pending["objects"]):
-        runs.extend(_subscribed(tx, trigger, pending, now, limit - len(runs)))
+    known = {(o[0], o[1]) for o in pending["objects"]}
+    looked = 0
+    # Bounded by objects too: one that nobody follows makes no run, but costs a look.
+    while len(runs) < limit and looked < limit and pending["object"] < len(pending["objects"]):
+        runs.extend(_subscribed(tx, trigger, pending, known, now, limit - len(runs)))
+        looked += 1
     runs = without_slot_holders(tx, pending.get("frequency", EVERY_TRIGGER), runs)
     if pending.get("cancelled"):
         _log_cancelled(tx, trigger, runs, now)
@@ -67,6 +72,9 @@ def _listed(trigger: Trigger, pending: JsonObject, now: datetime, limit: int) ->
     start = int(pending["position"])
     page = pending["recipients"][start : start + limit]
     pending["position"] = start + len(page)
+    if pending["position"] >= len(pending["recipients"]):
+        # The cursor is written with every page: what is done with must not be in it.
+        pending["recipients"], pending["position"] = [], 0
     return [
         seed_run(
             trigger, RecipientRef(c, i), now, own_data=own,
@@ -77,7 +85,12 @@ def _listed(trigger: Trigger, pending: JsonObject, now: datetime, limit: int) ->
 
 
 def _subscribed(
-    tx: Tx, trigger: Trigger, pending: JsonObject, now: datetime, limit: int
+    tx: Tx,
+    trigger: Trigger,
+    pending: JsonObject,
+    known: set[tuple[str, str]],
+    now: datetime,
+    limit: int,
 ) -> list[Run]:
     collection, id_, depth = pending["objects"][pending["object"]]
     parent = RecipientRef(collection, id_)
@@ -85,11 +98,9 @@ def _subscribed(
     runs: list[Run] = []
     for seq, recipient, properties in rows:
         pending["after"] = seq
-        known = any(
-            o[0] == recipient.collection and o[1] == recipient.id for o in pending["objects"]
-        )
-        if not recipient.is_user and depth < _DEPTH and not known:
-            pending["objects"] = [*pending["objects"], [*recipient, depth + 1]]
+        if not recipient.is_user and depth < _DEPTH and recipient not in known:
+            known.add(recipient)
+            pending["objects"].append([*recipient, depth + 1])
         if recipient == trigger.actor:
             continue
         own: dict[str, Any] = {"object": list(parent), "properties": properties}

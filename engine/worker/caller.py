@@ -6,10 +6,15 @@ import asyncio
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import structlog
+
 from engine.net.exchange import HttpAnswer, HttpRequest, NetFailure
+from engine.net.log import Masker
 from engine.net.signing import FETCH_SIGNATURE, signed
 from engine.worker.services import ExecutorServices
+from engine.worker.world import secret_variables
 from storage.calls import PendingCall
+from storage.errors import StorageError
 from storage.records import JsonObject, RunPhase, RunStatus
 from storage.runs import RunChange
 from storage.tx import Tx
@@ -17,7 +22,10 @@ from storage.tx import Tx
 LEASE: Final = timedelta(seconds=60)
 _CLAIM: Final = 64
 _KEPT_TEXT: Final = 64 * 1024
-_MASKED: Final = frozenset({"authorization", "cookie", "x-api-key", "proxy-authorization"})
+_IN_FLIGHT: Final = 256
+_ERROR_PAUSE: Final = 0.5
+
+log = structlog.get_logger(__name__)
 
 
 class Caller:
@@ -30,15 +38,15 @@ class Caller:
 
     async def poll(self) -> int:
         """Claim recorded calls and start them; return how many."""
-        services = self._services
+        services, room = self._services, _IN_FLIGHT - len(self._tasks)
         found = services.database.read().value(
             "SELECT 1 FROM calls WHERE lease_until IS NULL OR lease_epoch < ? LIMIT 1",
             (self._epoch,),
         )
-        if found is None:
+        if found is None or room <= 0:
             return 0
         calls = await services.writer.run(
-            lambda tx: tx.claim_calls(services.clock.now(), _CLAIM, LEASE, self._epoch)
+            lambda tx: tx.claim_calls(services.clock.now(), min(_CLAIM, room), LEASE, self._epoch)
         )
         for call in calls:
             task = asyncio.create_task(self._make(call))
@@ -47,8 +55,30 @@ class Caller:
         return len(calls)
 
     async def _make(self, call: PendingCall) -> None:
+        try:
+            answer = await self._exchange(call)
+        except Exception as error:  # a request nobody thought of fails its step, it is not lost
+            log.exception("caller.failed", run=call.run_id)
+            message = f"The request could not be made: {type(error).__name__}."
+            answer = NetFailure(kind="invalid", message=message)
         services = self._services
-        wanted = call.request
+        secrets = secret_variables(services.database.read(), call.environment, services.unseal)
+        resume = _recorded(call.request, answer, Masker(secrets))
+        while True:
+            try:
+                await services.writer.run(
+                    lambda tx: record_answer(tx, call, resume, services.clock.now())
+                )
+            except StorageError as error:
+                # The answer is kept until the disk takes it; asking twice may harm.
+                if not error.is_retryable:
+                    raise
+                await asyncio.sleep(_ERROR_PAUSE)
+            else:
+                return
+
+    async def _exchange(self, call: PendingCall) -> HttpAnswer | NetFailure:
+        services, wanted = self._services, call.request
         body = wanted.get("body")
         request = HttpRequest(
             method=str(wanted["method"]),
@@ -60,11 +90,9 @@ class Caller:
         key = wanted.get("signing_key")
         if key:
             request = signed(request, FETCH_SIGNATURE, str(key), services.clock.now())
-        answer = await services.transport.send(
+        return await services.transport.send(
             request, timeout=call.timeout, allow_private=services.allow_private_network
         )
-        resume = _recorded(wanted, answer)
-        await services.writer.run(lambda tx: record_answer(tx, call, resume, services.clock.now()))
 
     async def drain(self, seconds: float) -> None:
         """Wait for calls in flight; what is cut off is made again after the restart."""
@@ -76,16 +104,19 @@ class Caller:
             await asyncio.gather(*pending, return_exceptions=True)
 
 
-def _recorded(wanted: JsonObject, answer: HttpAnswer | NetFailure) -> JsonObject:
-    """Turn what came back into the resume value that the step judges."""
-    shown_headers = [
-        [k, "••••" if k.lower() in _MASKED else v] for k, v in wanted.get("headers") or ()
-    ]
+def _recorded(wanted: JsonObject, answer: HttpAnswer | NetFailure, masker: Masker) -> JsonObject:
+    """Turn what came back into the resume value that the step judges.
+
+    `request` and `response` are for the timeline: without secrets (engine E-83).
+    """
+    address, _, query = str(wanted["url"]).partition("?")
+    headers = tuple((str(k), str(v)) for k, v in wanted.get("headers") or ())
+    body = wanted.get("body")
     request = {
         "method": wanted["method"],
-        "url": wanted["url"],
-        "headers": shown_headers,
-        "body": wanted.get("body"),
+        "url": masker.text(address) + (masker.query(query) or ""),
+        "headers": [[name, value] for name, value in masker.pairs(headers).items()],
+        "body": masker.text(str(body)) if body else None,
     }
     base: dict[str, Any] = {"kind": "call", "request": request}
     if isinstance(answer, NetFailure):
@@ -101,7 +132,7 @@ def _recorded(wanted: JsonObject, answer: HttpAnswer | NetFailure) -> JsonObject
         **base,
         "status": answer.status,
         "text": text,
-        "response": {"status": answer.status, "body": text[:_KEPT_TEXT]},
+        "response": {"status": answer.status, "body": masker.text(text)[:_KEPT_TEXT]},
         "duration_ms": round(answer.duration * 1000),
     }
 
