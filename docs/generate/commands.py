@@ -14,9 +14,9 @@ from docs.generate.markdown import code, sections, table
 _INTRODUCTION: Final = """
 # Commands
 
-Every command has `--help`. It ends with 0 when it succeeded, 1 when what was asked failed or does
-not hold, and 2 when it was called wrongly; an error is one sentence on standard error that says
-what to do next.
+Every command has `--help`; `tocsin --version` names the version. A command ends with 0 when it
+succeeded, 1 when what was asked failed or does not hold, and 2 when it was called wrongly; an error
+is one sentence on standard error that says what to do next.
 
 Commands that talk to a server (`trigger`, `inbox`, `runs`) find the one that serves the data folder
 on this machine and need no key then. To reach another one, name it with `--url` and `--token`.
