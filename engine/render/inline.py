@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -20,11 +22,16 @@ class InlineRenderer:
         self.rendered = 0
         self.kills = 0
 
-    def render(self, batch: Sequence[RenderRequest]) -> list[RenderResult]:
-        """Return one result per request, in order."""
+    def render(
+        self, batch: Sequence[RenderRequest], *, patience: float | None = None
+    ) -> list[RenderResult]:
+        """Return one result per request, in order; fewer when patience is over."""
+        until = math.inf if patience is None else time.monotonic() + patience
         copies: dict[int, JsonObject] = {}
-        results = []
+        results: list[RenderResult] = []
         for request in batch:
+            if results and time.monotonic() > until:
+                break
             scope = copies.get(id(request.scope))
             if scope is None:
                 # The way through JSON makes it the plain data the other process gets.

@@ -14,11 +14,13 @@ rendered from pool threads.
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -130,16 +132,21 @@ class ProcessRenderer:
         with self._lock:
             self._running()
 
-    def render(self, batch: Sequence[RenderRequest]) -> list[RenderResult]:
-        """Return one result per request, in order.
+    def render(
+        self, batch: Sequence[RenderRequest], *, patience: float | None = None
+    ) -> list[RenderResult]:
+        """Return one result per request, in order; fewer when patience is over.
 
         Raises:
             RendererDown: the process cannot be started, or was closed.
         """
         with self._lock:
             results: list[RenderResult] = []
+            until = math.inf if patience is None else time.monotonic() + patience
             for chunk in self._outbox.chunks(batch):
-                results += self._render(chunk)
+                results += self._render(chunk, until)
+                if time.monotonic() > until:
+                    break
             self.rendered += len(results)
             return results
 
@@ -149,10 +156,10 @@ class ProcessRenderer:
             self._closed = True
             self._end()
 
-    def _render(self, chunk: Sequence[RenderRequest]) -> list[RenderResult]:
-        results = self._attempt(chunk)
+    def _render(self, chunk: Sequence[RenderRequest], until: float) -> list[RenderResult]:
+        results = self._attempt(chunk, until)
         is_alone = len(chunk) == 1
-        while len(results) < len(chunk):
+        while len(results) < len(chunk) and not (results and time.monotonic() > until):
             rest = [chunk[len(results)]]
             guilty = is_alone and self._timed_out
             results += (not guilty and self._attempt(rest)) or [self._given_up()]
@@ -164,13 +171,19 @@ class ProcessRenderer:
             f" {self._memory >> 20} MB; make it do less"
         )
 
-    def _attempt(self, chunk: Sequence[RenderRequest]) -> list[RenderResult]:
-        """Return the results that came before the process died, if it died."""
+    def _attempt(
+        self, chunk: Sequence[RenderRequest], until: float = math.inf
+    ) -> list[RenderResult]:
+        """Return the results that came before the process died, if it died, or was too slow."""
         child = self._running()
         results: list[RenderResult] = []
         message = self._outbox.message(chunk)
         for answer in child.answers(message, len(chunk)):
             results += (_result(item) for item in answer)
+            if len(results) < len(chunk) and time.monotonic() > until:
+                # Nobody waits for the rest; a process at work on it would answer the next batch.
+                self._end()
+                return results
         if len(results) < len(chunk):
             self.kills += 1
             self._end()

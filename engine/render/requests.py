@@ -72,8 +72,14 @@ class RenderResult:
 class Renderer(Protocol):
     """Render batches: one result per request, in order, never an exception."""
 
-    def render(self, batch: Sequence[RenderRequest]) -> list[RenderResult]:
-        """Return the results; a bad template is a result with faults."""
+    def render(
+        self, batch: Sequence[RenderRequest], *, patience: float | None = None
+    ) -> list[RenderResult]:
+        """Return the results; a bad template is a result with faults.
+
+        After `patience` seconds the rest of the batch may be left out; the first
+        result is always there.
+        """
         ...
 
     def close(self) -> None:

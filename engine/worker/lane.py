@@ -7,7 +7,6 @@ other reads, decides and commits, so both cores are used.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -39,7 +38,6 @@ from storage.tx import Tx
 LEASE: Final = timedelta(seconds=30)
 # Failures of a run that was executed alone; the one before, in company, proves nothing.
 MOST_STRIKES: Final = 3
-_SLICE: Final = 16
 _PATIENCE: Final = 2.0
 
 log = structlog.get_logger(__name__)
@@ -187,7 +185,7 @@ class Lane:
         bundles: Sequence[RunBundle],
         views: dict[str, EnvironmentView],
     ) -> tuple[list[Effects], dict[Any, Any]]:
-        now, patient_until = self._services.clock.now(), time.monotonic() + _PATIENCE
+        now = self._services.clock.now()
         results: dict[str, dict[str, RenderResult]] = {b.run.id: {} for b in bundles}
         decided: dict[str, Effects] = {}
         todo = list(bundles)
@@ -204,7 +202,7 @@ class Lane:
             if not asked:
                 await self._park([(b.run, _ENDLESS) for b in todo if decided[b.run.id].hard])
                 break
-            answers = await self._render([request for _, _, request in asked], patient_until)
+            answers = await self._render([request for _, _, request in asked])
             again: set[str] = set()
             for (run_id, name, _), answer in zip(asked, answers, strict=False):
                 results[run_id][name] = answer
@@ -223,22 +221,17 @@ class Lane:
         }
         return [e for e in decided.values() if not e.hard], contents
 
-    async def _render(
-        self, requests: list[RenderRequest], patient_until: float
-    ) -> list[RenderResult]:
-        """Render in slices, the first one at any rate; those left out are not answered.
+    async def _render(self, requests: list[RenderRequest]) -> list[RenderResult]:
+        """Render in one go, as far as patience reaches; those left out are not answered.
 
         Templates that hang cost seconds each: the other lane's, and then other
         workflows', take their turn in between (R-29).
         """
-        results: list[RenderResult] = []
-        while len(results) < len(requests):
-            if results and time.monotonic() > patient_until:
-                log.warning("lane.render_slow", left=len(requests) - len(results))
-                break
-            part = requests[len(results) : len(results) + _SLICE]
-            async with self._lock:
-                results += await asyncio.to_thread(self._services.renderer.render, part)
+        async with self._lock:
+            render = partial(self._services.renderer.render, requests, patience=_PATIENCE)
+            results = await asyncio.to_thread(render)
+        if len(results) < len(requests):
+            log.warning("lane.render_slow", left=len(requests) - len(results))
         return results
 
     async def _park(self, runs: list[tuple[Run, str]]) -> None:

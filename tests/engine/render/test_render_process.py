@@ -111,6 +111,19 @@ def test_a_template_that_takes_too_long_fails_alone(impatient):
     assert impatient.render([text("again")])[0].output == "again"
 
 
+def test_a_batch_that_takes_too_long_is_answered_in_part(impatient):
+    results = impatient.render([text("first"), *[SLOW] * 5, text("last")], patience=0.1)
+    assert results[0].output == "first"
+    assert len(results) < 4
+    assert impatient.kills <= 2
+    whole = impatient.render([text("again"), text("twice")], patience=60)
+    assert [r.output for r in whole] == ["again", "twice"]
+
+
+def test_without_time_the_first_is_answered(impatient):
+    assert impatient.render([text("first"), text("last")], patience=0)[0].output == "first"
+
+
 def test_a_lone_template_that_takes_too_long_is_not_tried_twice(impatient):
     assert impatient.render([SLOW])[0].errors[0].kind == "limit"
     assert impatient.kills == 1

@@ -130,12 +130,12 @@ class SlowRenderer(InlineRenderer):
 
     world: World
 
-    def render(self, batch):
+    def render(self, batch, *, patience=None):
         for _ in range(20):
             self.world.clock.advance(SLOW)
             future = self.world.executor.ticker.reap()
             asyncio.run_coroutine_threadsafe(future, self.world.loop).result(10)
-        return super().render(batch)
+        return super().render(batch, patience=patience)
 
 
 SLOW = timedelta(seconds=5)
@@ -159,8 +159,8 @@ def test_what_hanging_templates_leave_no_time_for_is_given_back(world, monkeypat
     world.workflow("sound", [feed()])
     for n in range(40):
         world.accept("sound", f"u{n}")
-    assert world.loop.run_until_complete(world.lane.run_once()) == 16
-    assert len(world.messages()) == 16
+    assert world.loop.run_until_complete(world.lane.run_once()) == 1
+    assert len(world.messages()) == 1
     assert {run.phase for run in world.runs()} == {RunPhase.DONE, RunPhase.READY}
     world.work()
     assert sorted(m.recipient.id for m in world.messages()) == sorted(f"u{n}" for n in range(40))
