@@ -23,12 +23,13 @@ def settle_clock(database: Database, rate: float) -> SystemClock:
     """
     wall = SystemClock().now()
     account = get_account(database.read())
-    latest = latest_instant(database.read())
     stored = account.clock_anchor if account else None
+    if rate == 1.0 and stored is None:
+        return SystemClock()
+    latest = latest_instant(database.read())
     if rate == 1.0:
-        if stored is not None:
-            _refuse_going_back(latest, wall)
-            database.write(lambda tx: set_clock_anchor(tx, None))
+        _refuse_going_back(latest, wall)
+        database.write(lambda tx: set_clock_anchor(tx, None))
         return SystemClock()
     anchor = stored or wall
     if latest is not None and SystemClock(rate, anchor).now() < latest:

@@ -8,7 +8,7 @@ import shutil
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import orjson
 import typer
@@ -21,33 +21,19 @@ from app.commands.context import out
 from app.folder import DataFolder
 from app.imports import import_changed
 from app.local_keys import read_local_keys
+from app.samples import SAMPLES, put_people, send_first
 from app.settings import Settings
 from app.start import data_folder
-from engine.recipients.identify import identify
-from engine.recipients.references import Identity
 from storage.api_keys import KeyKind, create
 from storage.db import Database
 from storage.definitions import list_workflows
 from storage.ids import RandomIds
 from storage.members import Role, member_by_email, put_member
-from storage.records import TENANTS, USERS, RecipientRef
 from storage.secrets import write_private
-from storage.subscriptions import upsert_many
-from storage.tx import Tx
 
-# Ships beside the packages: it holds no Python.
-SAMPLES: Final = Path(__file__).resolve().parent.parent / "sample_workflows"
 FACTS: Final = "demo.json"
 ENVIRONMENT: Final = "development"
 EMAIL: Final = "demo@example.com"
-PEOPLE: Final[tuple[dict[str, Any], ...]] = (
-    {"id": "ann", "name": "Ann Archer", "email": "ann@example.com", "timezone": "Europe/Berlin"},
-    {"id": "ben", "name": "Ben Okafor", "email": "ben@example.com", "timezone": "Africa/Lagos"},
-    {"id": "chloe", "name": "Chloé Martin", "email": "chloe@example.com", "locale": "fr-FR"},
-    {"id": "dev", "name": "Dev Patel", "email": "dev@example.com", "timezone": "Asia/Kolkata"},
-    {"id": "eva", "name": "Eva Lindqvist", "email": "eva@example.com", "plan": "pro"},
-)
-_PHONE: Final = "+1555010{:04d}"
 FIRST_CHOICES: Final = ("welcome", "new-comment")
 ONCE_ONLY: Final = "It welcomes each person once: another time, name chloe, dev or eva."
 
@@ -58,9 +44,8 @@ def seed(settings: Settings) -> None:
     database = Database(folder.database)
     try:
         now = open_clock(database, settings.clock_rate).now()
-        if SAMPLES.is_dir():
-            with database.transaction() as tx:
-                import_changed(tx, [SAMPLES], ENVIRONMENT, now, RandomIds())
+        with database.transaction() as tx:
+            import_changed(tx, [SAMPLES], ENVIRONMENT, now, RandomIds())
         facts = read_facts(folder)
         if not facts:
             facts = {"email": EMAIL, "password": f"demo-{secrets.token_hex(6)}"}
@@ -91,25 +76,8 @@ def _seed_once(database: Database, facts: dict[str, str], now: datetime) -> None
             tx, environment=ENVIRONMENT, kind=KeyKind.PUBLIC, name="demo", now=now,
             plain=facts["public_key"],
         )  # fmt: skip
-        _people(tx, now)
-
-
-def _people(tx: Tx, now: datetime) -> None:
-    """Store people, a tenant, and a project that three of them follow."""
-    users = [RecipientRef(USERS, person["id"]) for person in PEOPLE]
-    identities = [
-        Identity(
-            ref=ref,
-            properties={"phone_number": _PHONE.format(number)}
-            | {name: value for name, value in person.items() if name != "id"},
-        )
-        for number, (ref, person) in enumerate(zip(users, PEOPLE, strict=True))
-    ]
-    apollo = RecipientRef("projects", "apollo")
-    identities.append(Identity(ref=apollo, properties={"name": "Apollo"}))
-    identities.append(Identity(ref=RecipientRef(TENANTS, "acme"), properties={"name": "Acme"}))
-    identify(tx, ENVIRONMENT, identities, now)
-    upsert_many(tx, ENVIRONMENT, apollo, users[:3], {}, now)
+        put_people(tx, ENVIRONMENT, now)
+        send_first(tx, ENVIRONMENT, now)
 
 
 def show(settings: Settings, prepared: Prepared) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Server, tocsin, until
+from served import Server, tocsin, until
 
 from app.cli import run
 

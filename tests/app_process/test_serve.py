@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Server, is_alive, tocsin, until
+from served import Server, is_alive, tocsin, until
 
 Launch = Callable[..., Server]
 # Servers start within seconds on a machine that has nothing else to do.
