@@ -16,7 +16,7 @@ from app.settings import Settings
 from storage.backup import list_backups, verify_backup
 from storage.channels import channels_for
 from storage.db import Database
-from storage.environments import list_environments
+from storage.environments import get_account, list_environments
 from storage.errors import StorageError
 from storage.housekeeping import check_file, sqlite_version
 from storage.invariants import violations
@@ -92,6 +92,10 @@ def _file(settings: Settings, folder: DataFolder) -> Iterator[Finding]:
         if not broken:
             yield Finding(True, "all invariants hold")
         yield _seals(settings, folder, database)
+        account = get_account(database.read())
+        if account is not None and account.is_sending_paused:
+            command = f"tocsin restore --resume --data {folder.path}"
+            yield Finding(True, f"sending is paused since a restore: `{command}` lets it go on")
     finally:
         database.close()
 

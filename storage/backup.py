@@ -177,7 +177,10 @@ def restore_backup(backup: Path, folder: Path, now: datetime, *, force: bool = F
     """
     findings = verify_backup(backup)
     if findings:
-        raise Corrupt(f"{backup} is not restored, it is damaged: {findings[0]}. Choose another.")
+        raise Corrupt(
+            f"{backup} is damaged and was not restored. Choose another: `tocsin restore` lists "
+            "the backups."
+        )
     current = folder / FILE_NAME
     if current.exists() and not force:
         raise StorageError(

@@ -104,7 +104,7 @@ def check_file(path: Path, backups: Path) -> None:
         return
     good = newest_good_backup(backups)
     advice = (
-        f"`tocsin restore {good} --force` puts the newest good backup back"
+        f"`tocsin restore {good} --data {path.parent} --force` puts the newest good backup back"
         if good
         else ("there is no good backup in the data folder")
     )
@@ -116,7 +116,7 @@ def _finding(path: Path) -> str | None:
     try:
         found = database.quick_check()
         if found != "ok":
-            return found
+            return " ".join(found.split())  # SQLite reports in lines
         names = {row[0] for row in database.read().rows("SELECT name FROM sqlite_schema")}
         if names and "_sqlite_migrations" not in names:
             return "it belongs to another program"

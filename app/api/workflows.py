@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 
 from app.http import limits
-from app.http.request import ApiRequest
+from app.http.request import ApiRequest, type_name
 from app.http.responses import Headers, Response, json_response, no_content
 from app.http.routing import SECRET, route
 from engine.errors import InvalidInput, Problem, TooLarge
@@ -163,7 +163,7 @@ def _text(value: Any, path: str, problems: list[Problem]) -> str | None:
 
 
 def _expected(path: str, what: str, value: Any) -> Problem:
-    return Problem(path=path, message=f"expected {what}, got {type(value).__name__}", rule="type")
+    return Problem(path=path, message=f"expected {what}, got {type_name(value)}", rule="type")
 
 
 def _name(body: JsonObject) -> str:

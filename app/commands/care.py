@@ -93,7 +93,8 @@ def restore(
         f"What was under way then may happen a second time: {done.unsent_messages} messages on "
         f"their way out, {done.unfinished_runs} runs, {done.pending_timers} timers."
     )
-    out.print("Start the server, look, then let sending go on with `tocsin restore --resume`.")
+    resume_command = f"tocsin restore --resume --data {folder.path}"
+    out.print(f"Start the server, look, then let sending go on with `{resume_command}`.")
 
 
 def _list(folder: Path) -> None:
