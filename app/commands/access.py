@@ -166,6 +166,9 @@ def add(
 
     Example: `tocsin users add ann@example.com --role admin`
     """
+    before, at, host = email.partition("@")
+    if not (before and at and host) or any(character.isspace() for character in email):
+        raise Failed(f"{email} is no e-mail address; expected one such as ann@example.com.")
     _put(data, email, password, role, name)
     out.print(f"{email} may sign in as {role.value}.")
 

@@ -20,7 +20,7 @@ from designer.states import message_badge, run_badge
 from designer.times import clock_time, day_name, exact
 from designer.times import span as time_span
 from designer.visit import Visit
-from designer.wording import channel_icon, channel_title, recipient_title, variable
+from designer.wording import channel_icon, channel_title, recipient_title
 from storage.definitions import get_version
 from storage.logs import run_timeline
 from storage.records import JsonObject, RecipientRef, RunStatus
@@ -248,7 +248,7 @@ def _data_card(detail: RunDetail) -> None:
             if trigger is not None and trigger.data:
                 copyable(_pretty(trigger.data), "JSON", name="The data as JSON")
             else:
-                para(f"It came without data; {variable('data.anything')} is empty.", "muted")
+                para("The trigger came without data.", "muted")
 
 
 def _pretty(data: Any) -> str:

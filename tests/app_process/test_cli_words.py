@@ -96,3 +96,13 @@ def test_a_refusal_ends_with_one_full_stop() -> None:
 )
 def test_the_inbox_shows_a_message_by_its_line(content: dict[str, Any], line: str) -> None:
     assert _headline(content) == line
+
+
+@pytest.mark.parametrize("email", ["ann", "@example.com", "ann@", "a b@example.com"])
+def test_nobody_is_added_without_an_address(
+    email: str, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    password = "correct horse battery staple"
+    assert run(["users", "add", email, "--password", password]) == 1
+    assert "is no e-mail address" in capsys.readouterr().err
+    assert run(["users", "add", "ann@example.com", "--password", password]) == 0
