@@ -37,7 +37,7 @@ ENDINGS: Final[Mapping[str, str]] = {
     "step_removed": "The step it waited in is gone from the newest version.",
     "batch_empty": "Everything its batch had collected was cancelled.",
     "recipient_deleted": "The recipient was deleted.",
-    "api": "The application cancelled it.",
+    "cancellation_key": "The application cancelled it.",
     "cancelled": "The application cancelled it.",
     "wait_matched": "The event it waited for arrived.",
     "wait_timed_out": "The event it waited for never came.",
@@ -162,7 +162,7 @@ def _skipped(e: _Entry) -> tuple[str, str]:
 
 
 def _ended(e: _Entry) -> tuple[str, str]:
-    verb = "cancelled" if e.event == "run_cancelled" else "completed"
+    verb = "was cancelled" if e.event == "run_cancelled" else "completed"
     reason = e.data.get("reason")
     return f"The run {verb}", reason_sentence(str(reason), e.data) if reason else ""
 

@@ -25,8 +25,11 @@ CATCH_ALLS = frozenset(
     {
         "app/http/errors.py",  # the request edge
         "engine/runs/advance.py",  # a step that breaks fails alone, and its timeline says why
+        "engine/worker/caller.py",  # a request nobody thought of fails its step, and is not lost
         "engine/worker/lane.py",  # a pass that breaks gives its runs back, with a strike
         "engine/worker/loop.py",  # one bad item must not stop the loop
+        "engine/worker/sender.py",  # what is not settled goes back to the outbox
+        "engine/worker/ticker.py",  # a tick that breaks is logged and rings again
         "storage/writer.py",  # the writer thread: each error goes to the future that awaits it
     }
 )
