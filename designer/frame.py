@@ -63,7 +63,7 @@ def head_html(theme: Theme) -> str:
     css = f"{ASSET_ROUTE}/designer.css?v={version_of(sheet(DESIGNER_SHEETS))}"
     script = f"{ASSET_ROUTE}/shell.js?v={version_of(asset('shell.js'))}"
     return (
-        f"<style>:root {{ color-scheme: {_SCHEMES[theme]} }}</style>"
+        f"<style>html:root {{ color-scheme: {_SCHEMES[theme]} }}</style>"
         f'<link rel="stylesheet" href="{escape(css)}">'
         f'<script src="{escape(script)}" defer></script>'
         '<meta name="robots" content="noindex">'
