@@ -264,16 +264,28 @@ class RunVerbs(Sql):
 
     def end_unreadable_runs(self, now: datetime) -> list[tuple[str, str]]:
         """End ready runs whose row holds no JSON; return (environment, run)."""
-        return [
-            (row[0], row[1])
-            for row in self.rows(
-                "UPDATE runs SET phase = 'done', status = 'completed', resume = NULL,"
-                " state = '{}', error_count = error_count + 1, row_version = row_version + 1,"
-                " updated_at = ? WHERE phase = 'ready' AND NOT (json_valid(state)"
-                " AND (resume IS NULL OR json_valid(resume))) RETURNING environment, id",
-                (to_micros(now),),
-            )
-        ]
+        rows = self.rows(
+            "SELECT id FROM runs WHERE phase = 'ready' AND NOT (json_valid(state)"
+            " AND (resume IS NULL OR json_valid(resume)))"
+        )
+        return self.end_runs([row[0] for row in rows], now)
+
+    def end_runs(self, ids: Sequence[str], now: datetime) -> list[tuple[str, str]]:
+        """End runs as failed without reading their state; return (environment, run)."""
+        ended: list[tuple[str, str]] = []
+        for id_ in ids:
+            ended += [
+                (row[0], row[1])
+                for row in self.rows(
+                    "UPDATE runs SET phase = 'done', status = 'completed', resume = NULL,"
+                    " state = CASE WHEN json_valid(state) THEN state ELSE '{}' END,"
+                    " lease_until = NULL, error_count = error_count + 1,"
+                    " row_version = row_version + 1, updated_at = ?"
+                    " WHERE id = ? AND phase <> 'done' RETURNING environment, id",
+                    (to_micros(now), id_),
+                )
+            ]
+        return ended
 
     def open_epoch(self, now: datetime, pid: int) -> int:
         """Start an executor's epoch; leases of older ones can then be freed."""

@@ -55,6 +55,15 @@ def get_triggers(sql: Sql, ids: Sequence[str]) -> dict[str, Trigger]:
     return found
 
 
+def pending_ids(sql: Sql, limit: int) -> list[str]:
+    """Name triggers whose recipients are not all runs yet, urgent and old first."""
+    rows = sql.rows(
+        "SELECT id FROM triggers WHERE pending IS NOT NULL ORDER BY priority, inserted_at LIMIT ?",
+        (limit,),
+    )
+    return [row[0] for row in rows]
+
+
 class TriggerVerbs(Sql):
     """Accept and expand triggers."""
 
@@ -76,12 +85,9 @@ class TriggerVerbs(Sql):
 
     def pending_triggers(self, limit: int) -> list[Trigger]:
         """Return triggers whose recipients are not all runs yet, urgent and old first."""
-        rows = self.rows(
-            f"SELECT {_COLUMNS} FROM triggers WHERE pending IS NOT NULL"
-            " ORDER BY priority, inserted_at LIMIT ?",
-            (limit,),
-        )
-        return [trigger_from_row(row) for row in rows]
+        ids = pending_ids(self, limit)
+        found = get_triggers(self, ids)
+        return [found[id_] for id_ in ids]
 
     def subscribers_after(
         self, environment: str, parent: RecipientRef, after: int, limit: int

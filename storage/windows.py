@@ -139,6 +139,14 @@ class WindowVerbs(Sql):
         """Close a batch for good."""
         self.run("UPDATE windows SET closed_at = ? WHERE id = ?", (to_micros(now), window_id))
 
+    def abandon_window(self, window_id: str, now: datetime) -> list[str]:
+        """Close a batch that cannot be read; return the run that waits in it, if one does."""
+        row = self.row(
+            "SELECT holder_run_id FROM windows WHERE id = ? AND closed_at IS NULL", (window_id,)
+        )
+        self.freeze_window(window_id, now)
+        return [row[0]] if row is not None and row[0] is not None else []
+
     def append_activity(self, window_id: str, seq: int, item: Activity) -> None:
         """Add an activity at the end of a batch."""
         actor = item.actor or (None, None)

@@ -50,6 +50,15 @@ def wake_due(tx: Tx, now: datetime, newest: NewestVersion, limit: int = 500) -> 
     return len(due)
 
 
+def end_due(tx: Tx, now: datetime, why: str) -> None:
+    """Take the timer that is due first and end its run, with the evidence; a batch's holder."""
+    for timer in tx.take_due(now, 1):
+        ids = [timer.subject] if timer.kind == "run" else tx.abandon_window(timer.subject, now)
+        ended = tx.end_runs(ids, now)
+        failed = entry("run_failed", now, data={"message": why}, status="error")
+        tx.log_timeline([(environment, id_, [failed]) for environment, id_ in ended], now)
+
+
 def _woken(run: Run) -> RunChange:
     return RunChange(
         run=run,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from datetime import timedelta
 from typing import Final
@@ -9,20 +11,23 @@ from typing import Final
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from engine.runs.wake import wake_due
+from engine.runs.wake import end_due, wake_due
 from engine.trigger.fan_out import fan_out
-from engine.worker.lane import LEASE
+from engine.worker.lane import LEASE, MOST_STRIKES
 from engine.worker.services import ExecutorServices
 from engine.worker.versions import newest_version
+from storage.db import is_to_blame
 from storage.faults import crash_point
 from storage.invariants import violations
 from storage.timers import next_due
+from storage.triggers import get_triggers, pending_ids
 from storage.tx import Tx
 
 log = structlog.get_logger(__name__)
 
 DUE_SECONDS: Final = 0.1
 _DUE_BATCH: Final = 500
+_EXPANDED: Final = 8
 
 
 class Ticker:
@@ -40,6 +45,7 @@ class Ticker:
         self._services, self._epoch, self._wake = services, epoch, wake
         self._in_hand, self._in_flight = in_hand, in_flight
         self._scheduler = AsyncIOScheduler(timezone="UTC")
+        self._failures: Counter[str] = Counter()
         self.violations = 0
 
     def start(self) -> None:
@@ -74,28 +80,72 @@ class Ticker:
             return 0
         total = 0
         while True:
-            count = await services.writer.run(
-                lambda tx: wake_due(tx, services.clock.now(), newest_version(tx), _DUE_BATCH)
-            )
+            try:
+                count = await self._wake_batch(_DUE_BATCH)
+            except Exception as error:
+                if is_to_blame(error):
+                    raise
+                log.exception("timers.failed")
+                count = await self._wake_singly()
             total += count
             if count:
                 self._wake()
             if count < _DUE_BATCH:
                 return total
 
-    async def expand(self) -> int:
-        """Expand the next page of each pending trigger; return how many pages."""
+    async def _wake_batch(self, limit: int) -> int:
         services = self._services
-        found = services.database.read().value(
-            "SELECT 1 FROM triggers WHERE pending IS NOT NULL LIMIT 1"
+        return await services.writer.run(
+            lambda tx: wake_due(tx, services.clock.now(), newest_version(tx), limit)
         )
-        if found is None:
-            return 0
+
+    async def _wake_singly(self) -> int:
+        """Wake a batch timer by timer; end what cannot be woken, so that others are (R-29)."""
+        services, strikes, count = self._services, 0, 0
+        while count < _DUE_BATCH:
+            try:
+                woken = await self._wake_batch(1)
+            except Exception as error:
+                if is_to_blame(error):
+                    raise
+                strikes += 1
+                if strikes < MOST_STRIKES:
+                    continue
+                why = f"This run could not be woken: {type(error).__name__}: {error}"
+                await services.writer.run(lambda tx, w=why: end_due(tx, services.clock.now(), w))  # type: ignore[misc]  # a default binds the loop variable
+                woken = 1
+            if not woken:
+                break
+            strikes, count = 0, count + 1
+        return count
+
+    async def expand(self) -> int:
+        """Expand the next page of pending triggers; return how many pages.
+
+        A trigger that fails three times rests until the next start; its
+        neighbours go on (R-29).
+        """
+        services = self._services
+        resting = {id_ for id_, count in self._failures.items() if count >= MOST_STRIKES}
+        wanted = pending_ids(services.database.read(), _EXPANDED + len(resting))
         pages = 0
-        for trigger in await services.writer.run(lambda tx: tx.pending_triggers(8)):
-            await services.writer.run(lambda tx, t=trigger: fan_out(tx, t, services.clock.now()))  # type: ignore[misc]  # a default binds the loop variable
-            pages += 1
+        for id_ in wanted:
+            if id_ in resting:
+                continue
+            try:
+                await services.writer.run(lambda tx, i=id_: self._expand_one(tx, i))  # type: ignore[misc]  # a default binds the loop variable
+                pages += 1
+            except Exception as error:
+                if is_to_blame(error):
+                    raise
+                self._failures[id_] += 1
+                log.exception("expansion.failed", trigger=id_, strikes=self._failures[id_])
         return pages
+
+    def _expand_one(self, tx: Tx, trigger_id: str) -> None:
+        trigger = get_triggers(tx, [trigger_id]).get(trigger_id)
+        if trigger is not None and trigger.pending is not None:
+            fan_out(tx, trigger, self._services.clock.now())
 
     async def reap(self) -> None:
         """Free leases that ended; what this process works on is kept, however long it takes."""
@@ -114,7 +164,9 @@ class Ticker:
 
     async def check(self) -> None:
         """Count runs that break the phase invariant."""
-        found = violations(self._services.database.read())
+        # Whole tables are read: on a thread, so that the lanes go on meanwhile.
+        database = self._services.database
+        found = await asyncio.to_thread(lambda: violations(database.read()))
         self.violations = sum(len(ids) for ids in found.values())
         if found:
             log.error("invariants.violated", found=found)
