@@ -6,6 +6,7 @@ Progress goes to standard error. The exit status is 1 when a gate does not hold.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -71,6 +72,8 @@ def parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Run what was asked for and print its document."""
     asked = parser().parse_args()
+    # As Ctrl-C does, so that servers are stopped and folders cleared away.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     say = progress.silent if asked.json else progress.aloud
     names = list(BENCHES) if asked.bench == "all" else [asked.bench]
     found = [BENCHES[name](asked, say) for name in names]

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 
@@ -48,8 +48,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         """Hand over an answer once it is whole."""
@@ -78,9 +77,9 @@ class Connection(asyncio.Protocol):
         return await self._answer
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection; at once, since nothing is left to say."""
         if self._transport is not None:
-            self._transport.close()
+            self._transport.abort()
 
 
 async def connect(port: int) -> Connection:
@@ -132,6 +131,7 @@ async def closed_loop(
 
     await asyncio.gather(*(client() for _ in range(connections)))
     load.seconds = time.perf_counter() - began
+    await asyncio.sleep(0)
     return load
 
 
@@ -148,27 +148,28 @@ async def open_loop(
     for connection in made:
         idle.put_nowait(connection)
     began = time.perf_counter() + 0.05
-    tasks: set[asyncio.Task[None]] = set()
+    tasks: list[asyncio.Task[None]] = []
 
     async def one(number: int, due: float) -> None:
         connection = await idle.get()
-        status, _ = await connection.send(make(number))
+        try:
+            status, _ = await connection.send(make(number))
+        finally:
+            idle.put_nowait(connection)
         load.latencies.append(time.perf_counter() - due)
         load.statuses[status] += 1
-        idle.put_nowait(connection)
 
     for number in range(int(rate * seconds)):
         due = began + number / rate
         pause = due - time.perf_counter()
         if pause > 0:
             await asyncio.sleep(pause)
-        task = asyncio.create_task(one(number, due))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+        tasks.append(asyncio.create_task(one(number, due)))
     await asyncio.gather(*tasks)
     load.seconds = time.perf_counter() - began
     for connection in made:
         connection.close()
+    await asyncio.sleep(0)
     return load
 
 

@@ -15,6 +15,10 @@ class _Receiver(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
+        self._sink.open.add(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._sink.open.discard(self._transport)
 
     def data_received(self, data: bytes) -> None:
         self._pending += data
@@ -37,16 +41,25 @@ class Sink:
     def __init__(self) -> None:
         """Start listening."""
         self.received = 0
+        self.open: set[asyncio.BaseTransport] = set()
         self._loop = asyncio.new_event_loop()
-        server = self._loop.run_until_complete(
+        self._server = self._loop.run_until_complete(
             self._loop.create_server(lambda: _Receiver(self), "127.0.0.1", 0)
         )
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/"
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening and hang up."""
+        asyncio.run_coroutine_threadsafe(self._hang_up(), self._loop).result(5)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=5)
         self._loop.close()
+
+    async def _hang_up(self) -> None:
+        self._server.close()
+        for transport in list(self.open):
+            transport.abort()  # type: ignore[attr-defined]  # a TCP transport
+        while self.open:
+            await asyncio.sleep(0)

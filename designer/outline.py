@@ -143,7 +143,9 @@ def _channel_summary(kind: str, step: JsonObject) -> str:
 def _delay(s: Mapping[str, Any]) -> str:
     if path := s.get("delay_until_field_path"):
         shift = duration(s.get("delay_for"))
-        return f"Wait until {variable(path)}" + (f", shifted by {shift}" if shift else "")
+        side = "before" if shift.startswith("-") else "after"
+        when = f"{shift.removeprefix('-')} {side} " if shift else ""
+        return f"Wait until {when}{variable(path)}"
     return f"Wait {duration(s.get('delay_for')) or 'for a while'}"
 
 

@@ -134,7 +134,8 @@ def reason_sentence(reason: str, data: Mapping[str, Any]) -> str:
     if reason == "preference_opt_out" and data.get("decided_by"):
         text = f"{text} Decided by {data['decided_by']}."
     if reason == "missing_recipient_data" and data.get("missing"):
-        text = f"{text} Missing: {data['missing']}."
+        missing = str(data["missing"]).replace(": ", "; ")
+        text = f"{text} Missing: {missing}."
     if reason == "channel_not_configured" and data.get("channel"):
         text = f"Its channel “{data['channel']}” is not set up in this environment."
     if data.get("message"):

@@ -78,7 +78,7 @@ def duration(wire: Any) -> str:
     if not isinstance(wire, Mapping) or "value" not in wire:
         return ""
     unit, number = str(wire.get("unit", "")), wire["value"]
-    return f"{number} {unit.removesuffix('s') if number == 1 else unit}"
+    return f"{number} {unit.removesuffix('s') if number in (1, -1) else unit}"
 
 
 def variable(path: Any) -> str:

@@ -40,6 +40,7 @@ class Plan:
     pause: float = 0.03
     fan_outs: bool = True
     gap: tuple[float, float] = (0.1, 0.6)
+    quiet_seconds: float = 0.0
     order: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -97,6 +98,7 @@ async def _run(plan: Plan, group: Group, sink: Sink) -> dict[str, Any]:
     counts: Counter[str] = Counter()
     try:
         await _kill_all(plan, group, counts)
+        await asyncio.sleep(plan.quiet_seconds)
         killing_seconds = time.monotonic() - began
         stop.set()
         await asyncio.wait_for(asyncio.gather(*tasks), 120)

@@ -37,9 +37,7 @@ def read_set(json: Any, path: str, problems: list[Problem]) -> PreferenceChange:
     if strategy is not None and strategy not in _STRATEGIES:
         problems.append(_expected(f"{prefix}{PERSISTENCE}", "`merge` or `replace`"))
     content = {
-        key: _READERS[key](json[key], f"{prefix}{key}", problems)
-        for key in KEYS
-        if key in json
+        key: _READERS[key](json[key], f"{prefix}{key}", problems) for key in KEYS if key in json
     }
     return PreferenceChange(content=content, strategy=strategy)
 

@@ -16,7 +16,17 @@ def test_twenty_kills_lose_and_double_nothing(tmp_path):
     assert result["ok"], result
     assert result["kills"] == 20
     assert result["acknowledged_triggers"] > 200
-    assert result["plain_sink_repeats"] <= result["plain_sink_bound"] * 10
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(200)
+@pytest.mark.req("R-4")
+def test_without_a_crash_even_a_plain_sink_sees_each_message_once(tmp_path):
+    plan = Plan(kills=0, faults_each=0, quiet_seconds=6, fan_outs=False)
+    result = asyncio.run(run_loop(plan, tmp_path))
+    assert result["ok"], result
+    assert result["acknowledged_triggers"] > 50
+    assert result["plain_sink_repeats"] == 0
 
 
 def test_at_least_twelve_crash_points_are_passed_while_serving():

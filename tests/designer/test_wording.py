@@ -78,6 +78,9 @@ def test_conditions_and_batches_are_told_in_the_outline() -> None:
     assert batch.summary == "Collect for 10 minutes, one batch per the data's page_id"
     assert delay.title == "Delay"
     assert email.only_if == "the message of in_app_feed_1 is not read"
+    until = {"delay_until_field_path": "data.starts_at", "delay_for": {"unit": "days", "value": -1}}
+    [early] = outline({"steps": [{"type": "delay", "ref": "delay_1", "settings": until}]})
+    assert early.summary == "Wait until 1 day before the data's starts_at"
     assert outline(WELCOME)[2].arms[1].ends
 
 

@@ -124,6 +124,18 @@ class Cancelling(RuleBasedStateMachine):
             apply(tx, effects, contents, now, newest=newest_version(tx))
         self.world.work()
 
+    @rule(key=KEYS, people=st.none() | st.sets(PEOPLE, min_size=1))
+    @precondition(lambda self: self.half_done is None)
+    def cancel_inside_a_pass(self, key: str, people: set[str] | None) -> None:
+        """Wake what is due next, decide it, and cancel before it is committed."""
+        due = self.world.next_due()
+        if due is not None:
+            self.world.clock.set(max(due, self.world.clock.now()))
+            self.world._wake_one()
+        self.decide()
+        self.cancel(key, people)
+        self.finish()
+
     @invariant()
     def every_run_is_ready_or_waits_for_one_thing(self) -> None:
         assert violations(self.world.sql()) == {}

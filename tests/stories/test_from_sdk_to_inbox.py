@@ -10,17 +10,18 @@ SDK_SCRIPT = """
 import sys, time
 from knockapi import Knock
 client = Knock(base_url=sys.argv[1], api_key=sys.argv[2])
-answer = client.workflows.trigger("welcome", recipients=["chloe"], data={"from": "the SDK"})
+client.users.update("zoe", name="Zoe Quist", email="zoe@example.com")
+answer = client.workflows.trigger("welcome", recipients=["zoe"], data={"from": "the SDK"})
 print("run", answer.workflow_run_id)
 deadline = time.monotonic() + 20
 while time.monotonic() < deadline:
-    found = {m.channel.type: m.status for m in client.messages.list() if m.recipient == "chloe"}
+    found = {m.channel.type: m.status for m in client.messages.list() if m.recipient == "zoe"}
     if found.get("in_app_feed") == "delivered" and found.get("email") == "sent":
         break
     time.sleep(0.1)
 print(sorted(found.items()))
 feed = [m.channel.id for m in client.messages.list() if m.channel.type == "in_app_feed"][0]
-items = client.users.feeds.list_items(user_id="chloe", id=feed)
+items = client.users.feeds.list_items(user_id="zoe", id=feed)
 print("feed", len(items.entries), items.meta["unread_count"])
 """
 
@@ -53,9 +54,9 @@ def test_the_mail_is_read_on_the_inbox_page_in_a_browser(demo, tmp_path, child_e
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/development/inbox*")
-    page.get_by_role("link", name="Email to Chloé Martin: Welcome to Harbor").click()
+    page.get_by_role("link", name="Email to Zoe Quist: Welcome to Harbor").click()
     frame = page.frame_locator("iframe").first
-    frame.get_by_text("Chloé").first.wait_for(timeout=15_000)
+    frame.get_by_text("Zoe").first.wait_for(timeout=15_000)
     assert "Harbor" in frame.locator("body").inner_text()
 
 

@@ -44,7 +44,7 @@ def test_v121_a_push_message_ends_at_sent(world: ApiWorld, door: Api) -> None:
     assert log["__typename"] == "MessageDeliveryLog"
     assert log["request"]["method"] == "POST"
     assert log["request"]["host"] == "provider.test"
-    assert log["response"] == {"status": 200, "headers": {}, "body": ""}
+    assert log["response"] == {"status": 200, "headers": {}, "body": "t1"}  # the address, echoed
     assert len(log["environment_id"]) == 36
 
 
