@@ -188,7 +188,8 @@ async def _cancel(request: ApiRequest, workflow: str, body: JsonObject) -> Respo
             problems += error.problems
     if problems:
         raise InvalidInput(problems=problems)
-    refs = [r.ref for r in references] if references else None
+    # An empty list names nobody; only its absence means everybody.
+    refs = None if references is None else [r.ref for r in references]
     environment, now = request.environment, request.services.clock.now()
     await request.services.writer.run(
         lambda tx: cancel(tx, environment, workflow, str(key), refs, now)

@@ -115,3 +115,15 @@ async def test_a_cancel_that_meets_nothing_is_answered_all_the_same(api, commit,
     body = {"cancellation_key": "k", "recipients": ["u1", {"collection": "x", "id": "y"}]}
     answer = await api.post(f"/v1/workflows/{workflow}/cancel", json=body)
     assert (answer.status_code, answer.content) == (204, b"")
+
+
+async def test_an_empty_list_of_recipients_cancels_nobody(api, commit, database):
+    commit("note")
+    await trigger(api, {"recipients": ["u1"], "cancellation_key": "k"})
+    cancelled = "SELECT count(*) FROM runs WHERE status = 'cancelled'"
+    body = {"cancellation_key": "k", "recipients": []}
+    assert (await api.post("/v1/workflows/note/cancel", json=body)).status_code == 204
+    assert database.read().value(cancelled) == 0
+    body = {"cancellation_key": "k"}
+    assert (await api.post("/v1/workflows/note/cancel", json=body)).status_code == 204
+    assert database.read().value(cancelled) == 1
