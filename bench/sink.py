@@ -61,5 +61,5 @@ class Sink:
         self._server.close()
         for transport in list(self.open):
             transport.abort()  # type: ignore[attr-defined]  # a TCP transport
-        while self.open:
+        while self.open:  # noqa: ASYNC110  # emptied by callbacks of this very loop
             await asyncio.sleep(0)

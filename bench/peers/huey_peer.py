@@ -12,8 +12,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from messages import Messages, finished
 
 FOLDER = Path(sys.argv[1])
-# Four processes are the best of 1, 2, 4 and 8, and of threads, on two cores.
-WORKERS = int(os.environ.get("PEER_WORKERS", "4"))
+# The best of 1, 2, 4, 8 and 12, processes and threads, on two cores.
+WORKERS = int(os.environ.get("PEER_WORKERS", "8"))
 KIND = os.environ.get("PEER_KIND", "process")
 
 huey = SqliteHuey(filename=str(FOLDER / "huey.db"), fsync=True, results=False)

@@ -122,5 +122,5 @@ def _python(given: str | None, module: str, script: str) -> list[str] | None:
 _HOW: Final = (
     "install huey and python-liquid somewhere and name that python with --huey-python",
     "it needs redis-server, and --dramatiq-python with dramatiq[redis] and python-liquid",
-    "it needs redis-server, node, and --node-modules with bullmq and liquidjs",
+    "it needs redis-server, node, and --node-modules with bullmq, ioredis and liquidjs",
 )
