@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from app.api.admission import Admission
 from engine.timing.clock import Clock
-from engine.trigger.accept import Acceptor
+from engine.trigger.accept import Acceptor, Outcome, TriggerCommand
 from storage.db import Database
 from storage.ids import Ids, RandomIds
+from storage.tx import Tx
 from storage.writer import Writer
 
 
@@ -26,3 +28,7 @@ class Services:
     settings: Any = None
     hint: Any = None
     sealer: Any = None
+
+    def accept_all(self, tx: Tx, commands: Sequence[TriggerCommand]) -> Sequence[Outcome]:
+        """Accept triggers that arrived together."""
+        return self.acceptor.accept_all(tx, commands, self.clock.now())

@@ -20,6 +20,10 @@ class Ids(Protocol):
         """Return a fresh UUID."""
         ...
 
+    def ordered_uuid(self, now: datetime) -> str:
+        """Return a fresh UUID whose first 48 bits are the milliseconds of `now`."""
+        ...
+
     def ksuid(self, now: datetime) -> str:
         """Return a fresh time-sortable KSUID."""
         ...
@@ -31,6 +35,10 @@ class RandomIds:
     def uuid(self) -> str:
         """Return a random UUID, version 4."""
         return str(uuid.uuid4())
+
+    def ordered_uuid(self, now: datetime) -> str:
+        """Return a UUID of `now` with a random rest."""
+        return encode_uuid(now, secrets.token_bytes(10))
 
     def ksuid(self, now: datetime) -> str:
         """Return a KSUID of `now` with a random tail."""
@@ -53,9 +61,24 @@ class SeededIds:
         """Return the next UUID of the sequence, shaped as version 4."""
         return str(uuid.UUID(bytes=self._next()[:16], version=4))
 
+    def ordered_uuid(self, now: datetime) -> str:
+        """Return the next UUID of the sequence that sorts by time."""
+        return encode_uuid(now, self._next()[:10])
+
     def ksuid(self, now: datetime) -> str:
         """Return the next KSUID of the sequence."""
         return encode_ksuid(now, self._next()[:13])
+
+
+def encode_uuid(now: datetime, tail: bytes) -> str:
+    """Encode the milliseconds of `now` and 10 bytes as a UUID that says version 4.
+
+    The wire wants version 4; ids that arrive in the order of time keep the
+    pages that an index has to write few and neighbouring.
+    """
+    text = int(now.timestamp() * 1000).to_bytes(6, "big").hex() + tail.hex()
+    variant = "89ab"[tail[2] & 3]
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
 
 
 def encode_ksuid(now: datetime, tail: bytes) -> str:
@@ -99,5 +122,12 @@ def ordered_ksuid(now: datetime, sequence: int, subject: str) -> str:
 
 
 def run_id(trigger_id: str, collection: str, recipient_id: str) -> str:
-    """Derive a recipient's run id from the trigger's (engine E-2)."""
-    return str(uuid.uuid5(uuid.UUID(trigger_id), f"{collection}/{recipient_id}"))
+    """Derive a recipient's run id from the trigger's: its UUID, version 5 (engine E-2)."""
+    space = bytes.fromhex(trigger_id.replace("-", ""))
+    name = f"{collection}/{recipient_id}".encode()
+    # Version 5 is SHA-1 by definition; written out because this runs for every run.
+    digest = bytearray(hashlib.sha1(space + name, usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -144,12 +144,21 @@ class WorkflowVersion:
     inserted_at: Instant
 
 
+class Guard(NamedTuple):
+    """What protects a trigger from being accepted twice: the caller's key (E-3)."""
+
+    key: str
+    body_hash: bytes
+    request_id: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
     """An accepted trigger: one body for all its recipients.
 
     `pending` holds the recipients that are still to be expanded into runs and
-    the cursor into them; None when expansion is over.
+    the cursor into them; None when expansion is over. `guard` is written and
+    never read back with the record.
     """
 
     id: str
@@ -165,6 +174,7 @@ class Trigger:
     settings: JsonObject = field(default_factory=dict)
     pending: JsonObject | None = None
     priority: int = 5
+    guard: Guard | None = None
     inserted_at: Instant
 
 

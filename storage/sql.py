@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -83,6 +84,19 @@ class Sql:
         """Execute a statement and return the number of rows it changed."""
         self.connection.execute(sql, params)
         return self.connection.changes()
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo what is written inside, and only that, if it raises."""
+        self.connection.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK TO part")
+                self.connection.execute("RELEASE part")
+            raise
+        self.connection.execute("RELEASE part")
 
     def many(self, sql: str, params: Iterable[Sequence[Any]]) -> None:
         """Execute a statement once per parameter row."""

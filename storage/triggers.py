@@ -1,4 +1,4 @@
-"""Store accepted triggers and the idempotency keys that guard them."""
+"""Store accepted triggers and the idempotency keys that guard them (E-3)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ _COLUMNS: Final = (
     "id, environment, workflow, version, version_id, source_type, data, actor_collection,"
     " actor_id, tenant, cancellation_key, settings, pending, priority, inserted_at"
 )
+_UNGUARDED: Final = (None, None, None)
 
 
-class StoredAnswer(NamedTuple):
-    """The 2xx answer kept under an idempotency key."""
+class Kept(NamedTuple):
+    """The trigger that was accepted under an idempotency key."""
 
+    trigger_id: str
     body_hash: bytes
-    response: JsonObject
     request_id: str
 
 
@@ -70,14 +71,15 @@ class TriggerVerbs(Sql):
     def insert_triggers(self, triggers: Sequence[Trigger]) -> None:
         """Store accepted triggers."""
         self.many(
-            f"INSERT INTO triggers ({_COLUMNS}) VALUES ({marks(15)})",
+            f"INSERT INTO triggers ({_COLUMNS}, idempotency_key, body_hash, request_id)"
+            f" VALUES ({marks(18)})",
             [
                 (
                     t.id, t.environment, t.workflow, t.version, t.version_id, t.source_type,
                     dumps(t.data), t.actor.collection if t.actor else None,
                     t.actor.id if t.actor else None, t.tenant, t.cancellation_key,
                     dumps(t.settings), dumps(t.pending) if t.pending is not None else None,
-                    t.priority, to_micros(t.inserted_at),
+                    t.priority, to_micros(t.inserted_at), *(t.guard or _UNGUARDED),
                 )
                 for t in triggers
             ],
@@ -117,32 +119,23 @@ class TriggerVerbs(Sql):
         text = dumps(pending) if pending is not None else None
         self.run("UPDATE triggers SET pending = ? WHERE id = ?", (text, trigger_id))
 
-    def stored_answer(
-        self, environment: str, endpoint: str, key: str, now: datetime
-    ) -> StoredAnswer | None:
-        """Return the answer kept under an idempotency key that has not expired."""
-        row = self.row(
-            "SELECT body_hash, response, request_id FROM idempotency_keys"
-            " WHERE environment = ? AND endpoint = ? AND key = ? AND expires_at > ?",
-            (environment, endpoint, key, to_micros(now)),
-        )
-        return None if row is None else StoredAnswer(bytes(row[0]), loads(row[1]), row[2])
+    def guarded(self, environment: str, keys: Sequence[str], since: datetime) -> dict[str, Kept]:
+        """Return what was accepted under these idempotency keys since an instant.
 
-    def keep_answers(
-        self, answers: Sequence[tuple[str, str, str, bytes, JsonObject, str, datetime]]
-    ) -> None:
-        """Keep 2xx answers: (environment, endpoint, key, hash, response, request id, expiry)."""
-        self.many(
-            "INSERT OR REPLACE INTO idempotency_keys (environment, endpoint, key, body_hash,"
-            " response, request_id, expires_at) VALUES (?,?,?,?,?,?,?)",
-            [(e, p, k, h, dumps(r), q, to_micros(x)) for e, p, k, h, r, q, x in answers],
-        )
-
-    def purge_idempotency(self, now: datetime, limit: int = 5000) -> int:
-        """Delete expired keys, a slice at a time."""
-        return self.run(
-            "DELETE FROM idempotency_keys WHERE (environment, endpoint, key) IN"
-            " (SELECT environment, endpoint, key FROM idempotency_keys WHERE expires_at <= ?"
-            " LIMIT ?)",
-            (to_micros(now), limit),
-        )
+        A key that is older is taken from its trigger, so that it can be used anew.
+        """
+        found: dict[str, Kept] = {}
+        limit = to_micros(since)
+        for start in range(0, len(keys), 500):
+            part = keys[start : start + 500]
+            rows = self.rows(
+                "SELECT idempotency_key, id, body_hash, request_id, inserted_at FROM triggers"
+                f" WHERE environment = ? AND idempotency_key IN ({marks(len(part))})",
+                (environment, *part),
+            )
+            for key, id_, body_hash, request_id, inserted_at in rows:
+                if inserted_at > limit:
+                    found[key] = Kept(id_, bytes(body_hash), request_id)
+                else:
+                    self.run("UPDATE triggers SET idempotency_key = NULL WHERE id = ?", (id_,))
+        return found

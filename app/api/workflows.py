@@ -21,7 +21,6 @@ from engine.trigger.accept import Accepted, TriggerCommand
 from engine.trigger.cancel import cancel
 from storage.faults import crash_point
 from storage.records import JsonObject
-from storage.tx import Tx
 
 MOST_RECIPIENTS: Final = 1000
 LONGEST_KEY: Final = 255
@@ -62,11 +61,7 @@ async def _accept(request: ApiRequest, key: str, body: JsonObject) -> Accepted:
     services = request.services
     services.admission.check(request.sql, services.clock.now())
     command = read_trigger(request, key, body)
-
-    def work(tx: Tx) -> Accepted:
-        return services.acceptor.accept(tx, command, services.clock.now())
-
-    accepted = await services.writer.run(work)
+    accepted = await services.writer.together(services.accept_all, command)
     crash_point("after_accept_commit")
     if accepted.replayed_from is None and services.hint is not None:
         services.hint.send()

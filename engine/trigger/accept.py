@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import orjson
 
-from engine.errors import IdempotencyMismatch, InvalidInput, NotFound, Problem
+from engine.errors import IdempotencyMismatch, InvalidInput, NotFound, Problem, RequestError
 from engine.recipients.identify import identify
 from engine.recipients.references import Identity, Reference
 from engine.trigger.fan_out import FAN_OUT_PRIORITY, first_pending
@@ -28,18 +28,20 @@ from storage.definitions import CurrentVersion
 from storage.faults import crash_point
 from storage.ids import Ids
 from storage.records import (
+    Guard,
     JsonObject,
     RecipientRef,
     Run,
     Trigger,
     WorkflowStatus,
 )
+from storage.triggers import Kept
 from storage.tx import Tx
 
-ENDPOINT: Final = "trigger"
 KEY_LIFETIME: Final = timedelta(hours=24)
 INLINE_RUNS: Final = 100
 NORMAL_PRIORITY: Final = 5
+_Listed = list[tuple[RecipientRef, JsonObject | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,20 @@ class Accepted:
     replayed_from: str | None = None
 
 
+Outcome = Accepted | RequestError
+
+
+@dataclass(slots=True)
+class _Group:
+    """What the commands of one transaction share, and what they come to."""
+
+    now: datetime
+    kept: dict[tuple[str, str], Kept]
+    versions: dict[tuple[str, str], CurrentVersion] = field(default_factory=dict)
+    triggers: list[Trigger] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+
+
 class Acceptor:
     """Accept groups of commands; compiled schemas are kept between groups."""
 
@@ -81,55 +97,79 @@ class Acceptor:
         """Write one acceptance into the open transaction.
 
         Raises:
-            NotFound, InvalidInput, IdempotencyMismatch: undo this command's
-                part of the transaction; its neighbours are not concerned.
+            NotFound, InvalidInput, IdempotencyMismatch: nothing was written.
         """
-        digest = b""
-        if command.idempotency_key is not None:
-            digest = _digest(command)
-            kept = tx.stored_answer(command.environment, ENDPOINT, command.idempotency_key, now)
-            if kept is not None:
-                if kept.body_hash != digest:
-                    raise IdempotencyMismatch(
-                        "This idempotency key was used before with other parameters; "
-                        "send a new key for a new trigger."
-                    )
-                return Accepted(
-                    workflow_run_id=kept.response["workflow_run_id"], replayed_from=kept.request_id
-                )
-        version = current(tx, command.environment, command.workflow)
-        trigger, listed = self._prepare(tx, command, version, now)
-        tx.insert_triggers([trigger])
-        if trigger.pending is None:
-            frequency = self._schemas.frequency(tx, command, version)
-            tx.insert_runs(without_slot_holders(tx, frequency, _runs(trigger, listed, now)))
-        if command.idempotency_key is not None:
-            answer = {"workflow_run_id": trigger.id}
-            tx.keep_answers(
-                [
-                    (
-                        command.environment, ENDPOINT, command.idempotency_key, digest, answer,
-                        command.request_id, now + KEY_LIFETIME,
-                    )
-                ]
-            )  # fmt: skip
-        crash_point("after_accept_before_commit")
-        return Accepted(workflow_run_id=trigger.id)
+        (outcome,) = self.accept_all(tx, [command], now)
+        if isinstance(outcome, RequestError):
+            raise outcome
+        return outcome
 
-    def _prepare(
-        self, tx: Tx, command: TriggerCommand, version: CurrentVersion, now: datetime
-    ) -> tuple[Trigger, list[tuple[RecipientRef, JsonObject | None]]]:
+    def accept_all(
+        self, tx: Tx, commands: Sequence[TriggerCommand], now: datetime
+    ) -> list[Outcome]:
+        """Write acceptances into the open transaction; answer each command in order.
+
+        A command that is wrong is answered with its error; it has written
+        nothing and its neighbours are not concerned.
+        """
+        group = _Group(now, _kept(tx, commands, now))
+        outcomes: list[Outcome] = []
+        for command in commands:
+            try:
+                outcomes.append(self._take(tx, command, group))
+            except RequestError as error:
+                outcomes.append(error)
+        tx.insert_triggers(group.triggers)
+        tx.insert_runs(group.runs)
+        crash_point("after_accept_before_commit")
+        return outcomes
+
+    def _take(self, tx: Tx, command: TriggerCommand, group: _Group) -> Accepted:
+        guard = _guard(command)
+        kept = None if guard is None else group.kept.get((command.environment, guard.key))
+        if guard is not None and kept is not None:
+            if kept.body_hash != guard.body_hash:
+                raise IdempotencyMismatch(
+                    "This idempotency key was used before with other parameters; "
+                    "send a new key for a new trigger."
+                )
+            return Accepted(workflow_run_id=kept.trigger_id, replayed_from=kept.request_id)
+        version = _version_in(tx, command, group)
         listed = _listed(command.recipients)
         self._schemas.check(tx, command, version, [own for _, own in listed])
-        identify(tx, command.environment, _identities(command), now)
+        identities = _identities(command)
+        if identities:
+            with tx.savepoint():
+                identify(tx, command.environment, identities, group.now)
+        trigger = self._trigger(tx, command, version, listed, guard, group.now)
+        if trigger.pending is None:
+            frequency = self._schemas.frequency(tx, command, version)
+            runs = [seed_run(trigger, ref, group.now, own_data=own) for ref, own in listed]
+            group.runs += without_slot_holders(tx, frequency, runs)
+        group.triggers.append(trigger)
+        if guard is not None:
+            group.kept[command.environment, guard.key] = Kept(
+                trigger.id, guard.body_hash, guard.request_id
+            )
+        return Accepted(workflow_run_id=trigger.id)
+
+    def _trigger(
+        self,
+        tx: Tx,
+        command: TriggerCommand,
+        version: CurrentVersion,
+        listed: _Listed,
+        guard: Guard | None,
+        now: datetime,
+    ) -> Trigger:
         has_objects = command.fans_out and any(not ref.is_user for ref, _ in listed)
         is_large = len(listed) > INLINE_RUNS or has_objects
         pending = None
         if is_large:
             frequency = self._schemas.frequency(tx, command, version)
             pending = first_pending(listed, fans_out=command.fans_out, frequency=frequency)
-        trigger = Trigger(
-            id=self._ids.uuid(),
+        return Trigger(
+            id=self._ids.ordered_uuid(now),
             environment=command.environment,
             workflow=command.workflow,
             version=version.number,
@@ -142,9 +182,9 @@ class Acceptor:
             settings=command.settings,
             pending=pending,
             priority=FAN_OUT_PRIORITY if is_large else NORMAL_PRIORITY,
+            guard=guard,
             inserted_at=now,
         )
-        return trigger, listed
 
 
 def current(tx: Tx, environment: str, workflow: str) -> CurrentVersion:
@@ -168,12 +208,36 @@ def current(tx: Tx, environment: str, workflow: str) -> CurrentVersion:
     return version
 
 
-def _digest(command: TriggerCommand) -> bytes:
+def _version_in(tx: Tx, command: TriggerCommand, group: _Group) -> CurrentVersion:
+    key = (command.environment, command.workflow)
+    version = group.versions.get(key)
+    if version is None:
+        version = group.versions[key] = current(tx, *key)
+    return version
+
+
+def _kept(tx: Tx, commands: Sequence[TriggerCommand], now: datetime) -> dict[tuple[str, str], Kept]:
+    keys: dict[str, list[str]] = {}
+    for command in commands:
+        if command.idempotency_key is not None:
+            keys.setdefault(command.environment, []).append(command.idempotency_key)
+    since = now - KEY_LIFETIME
+    return {
+        (environment, key): kept
+        for environment, names in keys.items()
+        for key, kept in tx.guarded(environment, names, since).items()
+    }
+
+
+def _guard(command: TriggerCommand) -> Guard | None:
+    if command.idempotency_key is None:
+        return None
     text = orjson.dumps([command.workflow, command.body], option=orjson.OPT_SORT_KEYS)
-    return blake2b(text, digest_size=16).digest()
+    digest = blake2b(text, digest_size=16).digest()
+    return Guard(command.idempotency_key, digest, command.request_id)
 
 
-def _listed(references: Sequence[Reference]) -> list[tuple[RecipientRef, JsonObject | None]]:
+def _listed(references: Sequence[Reference]) -> _Listed:
     """List each recipient once, in order; repeats merge, later values winning (E-14)."""
     found: dict[RecipientRef, JsonObject | None] = {}
     for reference in references:
@@ -187,9 +251,3 @@ def _listed(references: Sequence[Reference]) -> list[tuple[RecipientRef, JsonObj
 def _identities(command: TriggerCommand) -> list[Identity]:
     found = (*command.recipients, command.actor, command.tenant)
     return [r.identity for r in found if r is not None and r.identity is not None]
-
-
-def _runs(
-    trigger: Trigger, listed: Sequence[tuple[RecipientRef, JsonObject | None]], now: datetime
-) -> list[Run]:
-    return [seed_run(trigger, ref, now, own_data=own) for ref, own in listed]

@@ -172,12 +172,9 @@ class Ticker:
             log.error("invariants.violated", found=found)
 
     async def purge(self) -> None:
-        """Delete expired idempotency keys and drop old log days."""
+        """Drop old log days."""
         services = self._services
-        now = services.clock.now()
-        before = now - timedelta(days=services.retention_days)
-        while await services.writer.run(lambda tx: tx.purge_idempotency(now)) >= 5000:
-            pass
+        before = services.clock.now() - timedelta(days=services.retention_days)
         await services.writer.run(lambda tx: tx.drop_log_days(before))
 
     async def checkpoint(self) -> None:

@@ -93,15 +93,13 @@ CREATE INDEX subscriptions_recipient ON subscriptions (environment, recipient_co
 """
 
 _ENGINE: Final = """
-CREATE TABLE idempotency_keys (environment TEXT NOT NULL, endpoint TEXT NOT NULL, key TEXT NOT NULL,
-  body_hash BLOB NOT NULL, response TEXT NOT NULL, request_id TEXT NOT NULL,
-  expires_at INTEGER NOT NULL,
-  PRIMARY KEY (environment, endpoint, key)) WITHOUT ROWID;
-CREATE INDEX idempotency_expiry ON idempotency_keys (expires_at);
 CREATE TABLE triggers (id TEXT PRIMARY KEY, environment TEXT NOT NULL, workflow TEXT NOT NULL,
   version INTEGER NOT NULL, version_id TEXT NOT NULL, source_type TEXT NOT NULL, data TEXT NOT NULL,
   actor_collection TEXT, actor_id TEXT, tenant TEXT, cancellation_key TEXT, settings TEXT NOT NULL,
-  pending TEXT, priority INTEGER NOT NULL, inserted_at INTEGER NOT NULL);
+  pending TEXT, priority INTEGER NOT NULL, idempotency_key TEXT, body_hash BLOB, request_id TEXT,
+  inserted_at INTEGER NOT NULL);
+CREATE UNIQUE INDEX triggers_once ON triggers (environment, idempotency_key)
+  WHERE idempotency_key IS NOT NULL;
 CREATE INDEX triggers_pending ON triggers (priority, inserted_at) WHERE pending IS NOT NULL;
 CREATE INDEX triggers_cancel ON triggers (environment, workflow, cancellation_key)
   WHERE cancellation_key IS NOT NULL;

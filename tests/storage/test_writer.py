@@ -1,6 +1,7 @@
 """Grouped writes: neighbours are undisturbed, errors are named, answers come after the commit."""
 
 import asyncio
+import threading
 from datetime import UTC, datetime
 
 import apsw
@@ -119,3 +120,53 @@ def test_a_days_first_log_rows_that_are_undone_do_not_break_the_days_next(databa
 
     asyncio.run(run())
     assert len(message_events(database.read(), "e", "m")) == 1
+
+
+def _put_all(tx, names):
+    """Answer an error for `wrong`, break on `poison`; the rest is stored in one statement."""
+    if "poison" in names:
+        tx.run("INSERT INTO counters (name, value) VALUES ('half', 1)")
+        raise ValueError("broken")
+    answers = [ValueError("wrong") if n == "wrong" else f"{n} of {len(names)}" for n in names]
+    tx.many("INSERT INTO counters VALUES (?, 1)", [(n,) for n in names if n != "wrong"])
+    return answers
+
+
+async def _together(database, names, others=()):
+    """Hold the writer's thread until everything is queued, so that it is one group."""
+    writer, gate = GroupWriter(database), threading.Event()
+    try:
+        held = asyncio.create_task(writer.run(lambda tx: gate.wait(10)))
+        await asyncio.sleep(0)
+        tasks = [asyncio.create_task(writer.together(_put_all, name)) for name in names]
+        tasks += [asyncio.create_task(writer.run(work)) for work in others]
+        await asyncio.sleep(0)
+        gate.set()
+        await held
+        return await asyncio.gather(*tasks, return_exceptions=True)
+    finally:
+        writer.close()
+
+
+def test_items_of_one_work_are_done_together(database):
+    answers = asyncio.run(_together(database, ["a", "b", "c"], [_put("d")]))
+    assert answers == ["a of 3", "b of 3", "c of 3", "d"]
+    assert _names(database) == ["a", "b", "c", "d"]
+
+
+def test_an_error_that_is_answered_concerns_its_item_alone(database):
+    answers = asyncio.run(_together(database, ["a", "wrong", "c"]))
+    assert [str(a) for a in answers] == ["a of 3", "wrong", "c of 3"]
+    assert _names(database) == ["a", "c"]
+
+
+def test_when_the_work_breaks_each_item_is_tried_alone(database):
+    answers = asyncio.run(_together(database, ["a", "poison", "c"], [_put("d")]))
+    assert [str(a) for a in answers] == ["a of 1", "broken", "c of 1", "d"]
+    assert _names(database) == ["a", "c", "d"]
+
+
+def test_the_direct_writer_raises_the_error_that_is_answered(database):
+    with pytest.raises(ValueError, match="wrong"):
+        asyncio.run(DirectWriter(database).together(_put_all, "wrong"))
+    assert asyncio.run(DirectWriter(database).together(_put_all, "a")) == "a of 1"
