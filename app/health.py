@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
@@ -21,9 +22,10 @@ from storage.db import Database
 from storage.errors import Corrupt, DiskFull, TocsinError
 from storage.housekeeping import figures
 from storage.tx import Tx
-from storage.writer import Writer
+from storage.writer import BatchWork, Writer
 
 T = TypeVar("T")
+ItemT = TypeVar("ItemT")
 _METRICS_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -71,13 +73,22 @@ class WatchedWriter:
 
     async def run(self, work: Callable[[Tx], T]) -> T:
         """Run as the inner writer does."""
+        with self._noting():
+            return await self._writer.run(work)
+
+    async def together(self, work: BatchWork[ItemT, T], item: ItemT) -> T:
+        """Do what the inner writer does."""
+        with self._noting():
+            return await self._writer.together(work, item)
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
         try:
-            value = await self._writer.run(work)
+            yield
         except (DiskFull, Corrupt) as error:
             self._health.write_error = error
             raise
         self._health.write_error = None
-        return value
 
 
 class _FileCollector(Collector):
