@@ -77,6 +77,7 @@ class WorkflowSource:
 class Project:
     """Everything read from a project folder, with every problem found on the way.
 
+    `warnings` are about what is left unread, though it may be meant to be read.
     `manifest` is the text of `knock.json`; None for a bare folder of folders.
     """
 
@@ -84,6 +85,7 @@ class Project:
     resources: tuple[Resource, ...] = ()
     manifest: bytes | None = None
     problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
 
     @property
     def directory(self) -> str:
@@ -111,12 +113,15 @@ def read_project(path: Path) -> Project:
     manifest, base = _find_base(path, problems)
     workflows: dict[str, WorkflowSource] = {}
     resources: list[Resource] = []
+    warnings: list[Problem] = []
     for folder, key, files in _resources(path, base, problems) if base else ():
         where = Project(workflows={}, manifest=manifest).path_of(folder, key, "")
         if folder != WORKFLOWS or not key:
             resources.append(Resource(folder=folder, key=key, files=files))
             _, found = read_resource(folder, files)
             problems += [replace(p, file=f"{where}/{p.file}") for p in found]
+            if folder == WORKFLOWS:
+                warnings += _loose_workflows(where, files)
             continue
         definition, readonly, found = read_workflow(files)
         problems += [replace(p, file=f"{where}/{p.file or WORKFLOW_FILE}") for p in found]
@@ -124,12 +129,15 @@ def read_project(path: Path) -> Project:
             workflows[key] = WorkflowSource(
                 key=key, definition=definition, readonly=readonly, files=files
             )
-    return Project(
+    found_project = Project(
         workflows=workflows,
         resources=tuple(resources),
         manifest=manifest,
         problems=tuple(problems),
     )
+    if not workflows and not problems:
+        warnings.append(_no_workflow(found_project))
+    return replace(found_project, warnings=tuple(warnings))
 
 
 def write_project(project: Project, path: Path) -> list[str]:
@@ -206,6 +214,28 @@ def _resources(
                 yield name, key, files
 
 
+def _loose_workflows(where: str, files: Mapping[str, bytes]) -> Iterator[Problem]:
+    for name in files:
+        if name.endswith(".json"):
+            key = name.removesuffix(".json")
+            yield Problem(
+                rule="project.loose",
+                file=f"{where}/{name}",
+                message="This file is not read as a workflow, since each one has a folder of its "
+                f"own: move it to {where}/{key if key != 'workflow' else 'KEY'}/{WORKFLOW_FILE}.",
+            )
+
+
+def _no_workflow(project: Project) -> Problem:
+    where = project.path_of(WORKFLOWS, "", "")
+    return Problem(
+        rule="project.empty",
+        file=where,
+        message="There is no workflow in this project: each one is a folder named after its key, "
+        f"such as {where}/welcome, with a file {WORKFLOW_FILE} in it.",
+    )
+
+
 def _folder(
     root: Path, folder: Path, problems: list[Problem]
 ) -> Iterator[tuple[str, dict[str, bytes]]]:
@@ -225,8 +255,10 @@ def _folder(
                 )
             )
         else:
+            before = len(problems)
             files = _files(root, entry, problems)
-            if files:
+            # An empty folder of workflows is yielded too: it lacks its `workflow.json`.
+            if files or (folder.name == WORKFLOWS and len(problems) == before):
                 yield entry.name, files
     if loose:
         yield "", loose

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -139,4 +140,52 @@ def test_writing_never_goes_through_a_link(tmp_path: Path) -> None:
 
 def test_a_project_without_folders_is_empty(tmp_path: Path) -> None:
     project = read_project(put(tmp_path, {"knock.json": b'{"knockDir":"knock"}'}))
-    assert project == Project(workflows={}, manifest=b'{"knockDir":"knock"}')
+    assert replace(project, warnings=()) == Project(workflows={}, manifest=b'{"knockDir":"knock"}')
+
+
+@pytest.mark.parametrize("inner", ["workflows/welcome", "workflows/welcome/email_1"])
+def test_a_workflow_folder_without_its_file_is_a_problem_that_names_it(
+    tmp_path: Path, inner: str
+) -> None:
+    put(tmp_path, {"workflows/other/workflow.json": b'{"name":"O","steps":[]}'})
+    (tmp_path / inner).mkdir(parents=True)
+    [problem] = read_project(tmp_path).problems
+    assert problem.rule == "file.missing"
+    assert problem.file == "workflows/welcome/workflow.json"
+
+
+def test_a_folder_that_is_too_large_is_told_once(tmp_path: Path) -> None:
+    put(tmp_path, {"workflows/w/workflow.json": b"x" * (2 * 1024 * 1024 + 1)})
+    rules = [p.rule for p in read_project(tmp_path).problems]
+    assert rules.count("project.too_large") == 1
+    assert "file.missing" not in rules
+
+
+@pytest.mark.parametrize(
+    ("files", "where"),
+    [
+        ({"knock.json": b'{"knockDir":"knock"}'}, "knock/workflows"),
+        ({"knock.json": b'{"knockDir":"knock"}', "knock/partials/p/partial.json": b"{}"},
+         "knock/workflows"),
+        ({"workflows/README.md": b"x"}, "workflows"),
+    ],
+)  # fmt: skip
+def test_a_project_without_workflows_says_where_they_were_looked_for(
+    tmp_path: Path, files: dict[str, bytes], where: str
+) -> None:
+    project = read_project(put(tmp_path, files))
+    assert project.problems == ()
+    [warning] = project.warnings
+    assert warning.file == where
+    assert "There is no workflow in this project: each" in warning.message
+    assert f"{where}/welcome" in warning.message
+
+
+def test_a_workflow_beside_the_folders_is_named_with_its_place(tmp_path: Path) -> None:
+    sound = b'{"name":"O","steps":[]}'
+    put(tmp_path, {"workflows/other/workflow.json": sound, "workflows/welcome.json": sound})
+    put(tmp_path, {"workflows/workflow.json": sound, "workflows/README.md": b"x"})
+    first, second = read_project(tmp_path).warnings
+    assert first.file == "workflows/welcome.json"
+    assert "move it to workflows/welcome/workflow.json" in first.message
+    assert "move it to workflows/KEY/workflow.json" in second.message
