@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from engine.authoring.transfer import ImportReport, import_project, project_hash
 from engine.errors import Problem
+from engine.workflow.definition import steps_of, walk
 from engine.workflow.kinds import discover
 from engine.workflow.project import Project, read_project
-from engine.workflow.validate import project_problems
+from engine.workflow.validate import project_problems, project_warnings
 from storage.channels import channels_for
 from storage.environments import imported_content, note_import
 from storage.errors import TocsinError
@@ -45,7 +47,7 @@ def import_changed(
         )  # fmt: skip
         note_import(tx, name, environment, content, now)
         notes.append(f"Imported {folder} into {environment}: {describe(report)}.")
-        notes += [sentence(problem) for problem in missing_channels(tx, project, environment)]
+        notes += import_warnings(tx, project, environment)
     return notes
 
 
@@ -82,10 +84,30 @@ def store_project(
     )
 
 
-def missing_channels(sql: Sql, project: Project, environment: str) -> list[Problem]:
-    """Name what a sound project still lacks in this environment: channels of its steps."""
+def import_warnings(sql: Sql, project: Project, environment: str) -> list[str]:
+    """Say what is likely amiss with a project that was imported: slips, channels not there.
+
+    Channels are often set up after their workflows, so a step without one is
+    no reason to refuse; a run says then that it was skipped, and why.
+    """
     known = {c.key: c.type for c in channels_for(sql, environment, None).values()}
-    return project_problems(project, channels=known)
+    lacking = [
+        replace(problem, message=f"{problem.message} As it is, {environment} skips this step.")
+        for problem in project_problems(project, channels=known)
+    ]
+    return warnings(project) + [_warning(problem) for problem in lacking]
+
+
+def warnings(project: Project) -> list[str]:
+    """Say what is likely a slip in a project, wherever it is imported."""
+    return [_warning(problem) for problem in project_warnings(project)]
+
+
+def channel_keys(project: Project) -> list[str]:
+    """Name the channels that a project's steps send through, each once."""
+    places = (p for s in project.workflows.values() for p in walk(steps_of(s.definition)))
+    keys = {place.step.get("channel_key") for place in places}
+    return sorted(key for key in keys if isinstance(key, str) and key)
 
 
 def describe(report: ImportReport) -> str:
@@ -111,3 +133,7 @@ def sentence(problem: Problem) -> str:
     place = ":".join(str(part) for part in (problem.file, problem.line) if part)
     where = " ".join(part for part in (place, problem.step_ref or "", problem.path) if part)
     return f"{where}: {problem.message}" if where else problem.message
+
+
+def _warning(problem: Problem) -> str:
+    return f"Warning: {sentence(problem)}"

@@ -32,12 +32,21 @@ def import_folder(
 ) -> None:
     """Read a project folder, check it and store its workflows as drafts.
 
-    Works on a stopped data folder and on one that is being served.
+    Works on a stopped data folder and on one that is being served, on the
+    machine that holds it. Warnings, such as a field of an unknown name or a
+    channel that is not there yet, stop nothing.
 
     Example: `tocsin import ./notifications --commit -m "Shorter reminders"`
     """
     from app.clock import open_clock
-    from app.imports import describe, load_project, missing_channels, sentence, store_project
+    from app.imports import (
+        describe,
+        import_warnings,
+        load_project,
+        sentence,
+        store_project,
+        warnings,
+    )
     from app.settings import load_settings
     from engine.errors import DefinitionError
 
@@ -53,10 +62,10 @@ def import_folder(
                     ids=RandomIds(),
                 )  # fmt: skip
         except DefinitionError as error:
-            print_lines([sentence(problem) for problem in error.problems])
+            print_lines([*(sentence(problem) for problem in error.problems), *warnings(project)])
             count = counted(len(error.problems), "problem")
             raise Failed(f"Nothing was imported: {count}, listed above.") from None
-        print_lines([sentence(p) for p in missing_channels(database.read(), project, environment)])
+        print_lines(import_warnings(database.read(), project, environment))
     out.print(f"Imported into {environment}: {describe(report)}.")
     if not commit and (report.created or report.updated):
         out.print("These are drafts: import with --commit to let triggers use them.")
@@ -84,17 +93,23 @@ def export_folder(
 def validate(folder: FolderArgument) -> None:
     """Check a project folder; needs neither a server nor a data folder.
 
+    Fields of an unknown name are warnings: they are ignored, and likely misspelt.
+    Whether the channels exist is for `tocsin import` to tell.
+
     Example: `tocsin validate ./notifications`
     """
-    from app.imports import load_project, sentence
+    from app.imports import channel_keys, load_project, sentence, warnings
     from engine.workflow.validate import project_problems
 
     project = load_project(folder)
-    problems = project_problems(project)
-    print_lines([sentence(problem) for problem in problems])
+    problems, doubts = project_problems(project), warnings(project)
+    print_lines([*(sentence(problem) for problem in problems), *doubts])
     if problems:
         raise Failed(f"{folder} has {counted(len(problems), 'problem')}, listed above.")
-    out.print(f"{folder} is sound: {counted(len(project.workflows), 'workflow')}.")
+    keys = ", ".join(channel_keys(project))
+    sends = f", sending through {keys}" if keys else ""
+    found = f" {counted(len(doubts), 'warning').capitalize()}, listed above." if doubts else ""
+    out.print(f"{folder} is sound: {counted(len(project.workflows), 'workflow')}{sends}.{found}")
 
 
 def require_environment(sql: Sql, environment: str) -> None:

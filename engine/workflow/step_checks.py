@@ -193,10 +193,12 @@ def channel_problems(place: Place, channels: Mapping[str, str] | None) -> Iterat
         )
     elif key and channels is not None and key not in channels:
         known = ", ".join(sorted(channels)) or "none yet"
+        close = get_close_matches(str(key), channels, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
         yield Problem(
             rule="channel.unknown",
             path="channel_key",
-            message=f"There is no channel {key!r}; there is: {known}.",
+            message=f"There is no channel {key!r}; there is: {known}.{hint}",
         )
     elif key and channels is not None and channels[key] != step.get("channel_type"):
         yield Problem(

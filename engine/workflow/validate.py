@@ -37,6 +37,7 @@ from engine.workflow.step_checks import (
     liquid_problems,
     template_problems,
 )
+from engine.workflow.unknown_fields import unknown_fields
 
 MAX_BYTES: Final = 5 * 1024 * 1024
 MAX_NAME: Final = 255
@@ -76,6 +77,14 @@ def project_problems(
     for source in project.workflows.values():
         for problem in workflow_problems(source.key, source.definition, channels=channels):
             found.append(_in_file(project, source, problem))
+    return found
+
+
+def project_warnings(project: Project) -> list[Problem]:
+    """List what is probably a slip in a project, though nothing stops it from running."""
+    found = list(project.warnings)
+    for source in project.workflows.values():
+        found += [_in_file(project, source, p) for p in unknown_fields(source.definition)]
     return found
 
 
