@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable
-from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -14,6 +13,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from engine.runs.wake import end_due, wake_due
 from engine.trigger.fan_out import fan_out
 from engine.worker.lane import LEASE, MOST_STRIKES
+from engine.worker.retention import Retention
 from engine.worker.services import ExecutorServices
 from engine.worker.versions import newest_version
 from storage.db import is_to_blame
@@ -46,6 +46,7 @@ class Ticker:
         self._in_hand, self._in_flight = in_hand, in_flight
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._failures: Counter[str] = Counter()
+        self._retention = Retention(services)
         self.violations = 0
 
     def start(self) -> None:
@@ -53,7 +54,7 @@ class Ticker:
         self._every(DUE_SECONDS, self.due)
         self._every(5, self.reap)
         self._every(60, self.check)
-        self._every(300, self.purge)
+        self._every(3600, self.purge)
         self._every(5, self.checkpoint)
         self._scheduler.start()
 
@@ -172,10 +173,8 @@ class Ticker:
             log.error("invariants.violated", found=found)
 
     async def purge(self) -> None:
-        """Drop old log days."""
-        services = self._services
-        before = services.clock.now() - timedelta(days=services.retention_days)
-        await services.writer.run(lambda tx: tx.drop_log_days(before))
+        """Delete what is past the days that it is kept, in slices."""
+        await self._retention.purge()
 
     async def checkpoint(self) -> None:
         """Move the WAL into the file while there is little to do."""

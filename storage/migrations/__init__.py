@@ -69,6 +69,8 @@ def migrate(path: Path) -> list[str]:
         return []
     db = Database(str(path))
     try:
+        # Only a file without tables takes it; without it no page is ever given back.
+        db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         migration_set().apply(db)
