@@ -41,6 +41,31 @@ def printed(context: RenderContext, value: object) -> str:
     return word
 
 
+def assign_captured(context: SandboxContext, name: str, text: str) -> None:
+    """Bind captured output to a name."""
+    if context.placeholders is None:
+        # Values in it were escaped when they were printed.
+        safe = Markup(text)  # noqa: S704  # see above
+        context.assign(name, safe if context.autoescape else text)
+        return
+    captured = Captured(context.placeholders.fill_captured(text))
+    captured.with_placeholders = text
+    context.assign(name, captured)
+
+
+def if_changed(context: SandboxContext, text: str) -> bool:
+    """Say whether a text differs from the last one that was asked about."""
+    kept = context.placeholders
+    return context.ifchanged(text if kept is None else kept.fill_captured(text))
+
+
+def next_of_cycle(context: RenderContext, group: object, values: list[object]) -> list[object]:
+    """Return the value whose turn it is, in a list; no value if the cycle became shorter."""
+    name = "" if group is None or is_undefined(group) else to_text(group)
+    index = context.cycle(name or (name, repr(values)), len(values))
+    return values[index : index + 1]
+
+
 def _print(node: OutputNode, context: RenderContext, buffer: TextIO) -> int:
     try:
         return buffer.write(printed(context, node.expression.evaluate(context)))
@@ -76,16 +101,7 @@ class KeepingCaptureNode(CaptureNode):
     __slots__ = ()
 
     def _assign(self, context: RenderContext, buf: StringIO) -> None:
-        sandbox = cast(SandboxContext, context)
-        text = buf.getvalue()
-        if sandbox.placeholders is None:
-            # Values in it were escaped when they were printed.
-            safe = Markup(text)  # noqa: S704  # see above
-            sandbox.assign(self.name, safe if context.autoescape else text)
-            return
-        captured = Captured(sandbox.placeholders.fill_captured(text))
-        captured.with_placeholders = text
-        sandbox.assign(self.name, captured)
+        assign_captured(cast(SandboxContext, context), self.name, buf.getvalue())
 
 
 class ComparingIfChangedNode(IfChangedNode):
@@ -98,9 +114,7 @@ class ComparingIfChangedNode(IfChangedNode):
         inner = context.get_buffer(buffer)
         self.block.render(context, inner)
         text = inner.getvalue()
-        kept = cast(SandboxContext, context).placeholders
-        seen = text if kept is None else kept.fill_captured(text)
-        return buffer.write(text) if context.ifchanged(seen) else 0
+        return buffer.write(text) if if_changed(cast(SandboxContext, context), text) else 0
 
 
 class PrintCycleNode(CycleNode):
@@ -111,11 +125,9 @@ class PrintCycleNode(CycleNode):
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
         """Write the value whose turn it is."""
         group = self.group.evaluate(context) if self.group else None
-        name = "" if group is None or is_undefined(group) else to_text(group)
         values = [argument.evaluate(context) for argument in self.args]
-        key: object = name if name and not self.group_by_args else (name, repr(values))
-        index = context.cycle(key, len(values))
-        return buffer.write(printed(context, values[index])) if index < len(values) else 0
+        found = next_of_cycle(context, group, values)
+        return buffer.write(printed(context, found[0])) if found else 0
 
 
 class PrintTag(Output):

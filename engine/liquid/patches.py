@@ -38,12 +38,13 @@ def equal(left: object, right: object) -> bool:
     return bool(_stock_eq(left, right))
 
 
-def _less(
+def less(
     context: SandboxContext,
     expression: logical.LtExpression | logical.GtExpression,
     left: object,
     right: object,
 ) -> bool:
+    """Compare as `<` does; values of different kinds are never less, with a warning."""
     try:
         return bool(_stock_lt(expression.token, left, right))
     except LiquidTypeError:
@@ -54,6 +55,22 @@ def _less(
         return False
 
 
+def contains(
+    context: SandboxContext, expression: logical.ContainsExpression, left: object, right: object
+) -> bool:
+    """Look for an item, a key or a piece of text; anything odd is false with a warning."""
+    if not logical.is_truthy(left) or not logical.is_truthy(right):
+        return False
+    if isinstance(left, str):
+        return to_text(right) in left
+    if isinstance(left, (list, tuple, range)):
+        return right in left
+    if isinstance(left, Mapping):
+        return isinstance(right, str) and right in left
+    context.warn(f"'{expression}' looks into a {type(left).__name__}; taken as false")
+    return False
+
+
 class LtExpression(logical.LtExpression):
     """Compare with `<`; values of different kinds are never less."""
 
@@ -61,7 +78,7 @@ class LtExpression(logical.LtExpression):
 
     def evaluate(self, context: Any) -> object:
         """Return whether left is less than right."""
-        return _less(context, self, self.left.evaluate(context), self.right.evaluate(context))
+        return less(context, self, self.left.evaluate(context), self.right.evaluate(context))
 
 
 class GtExpression(logical.GtExpression):
@@ -71,7 +88,7 @@ class GtExpression(logical.GtExpression):
 
     def evaluate(self, context: Any) -> object:
         """Return whether left is greater than right."""
-        return _less(context, self, self.right.evaluate(context), self.left.evaluate(context))
+        return less(context, self, self.right.evaluate(context), self.left.evaluate(context))
 
 
 class ContainsExpression(logical.ContainsExpression):
@@ -81,17 +98,7 @@ class ContainsExpression(logical.ContainsExpression):
 
     def evaluate(self, context: Any) -> object:
         """Return whether left holds right; anything odd is false with a warning."""
-        left, right = self.left.evaluate(context), self.right.evaluate(context)
-        if not logical.is_truthy(left) or not logical.is_truthy(right):
-            return False
-        if isinstance(left, str):
-            return to_text(right) in left
-        if isinstance(left, (list, tuple, range)):
-            return right in left
-        if isinstance(left, Mapping):
-            return isinstance(right, str) and right in left
-        context.warn(f"'{self}' looks into a {type(left).__name__}; taken as false")
-        return False
+        return contains(context, self, self.left.evaluate(context), self.right.evaluate(context))
 
 
 def _make_range(self: RangeLiteral, start: Any, stop: Any) -> range:

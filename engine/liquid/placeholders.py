@@ -63,6 +63,16 @@ class Placeholders:
             self._blocks.add(index)
         return f"{PREFIX}{index}q"
 
+    @property
+    def size(self) -> int:
+        """Return how many values are kept."""
+        return len(self._html)
+
+    def forget(self, size: int) -> None:
+        """Drop every value but the first `size`."""
+        del self._html[size:], self._plain[size:]
+        self._blocks = {index for index in self._blocks if index < size}
+
     def fill(self, text: str) -> str:
         """Return HTML with the kept values in place of their words.
 

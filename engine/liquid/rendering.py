@@ -13,6 +13,7 @@ from liquid import BoundTemplate
 from liquid.exceptions import LiquidError, LiquidInterrupt
 
 from engine.errors import TemplateError
+from engine.liquid.compiler import program_of, run
 from engine.liquid.environment import parsed
 from engine.liquid.faults import DATA_ERRORS, at, from_python, translated
 from engine.liquid.placeholders import PREFIX, Placeholders
@@ -49,14 +50,14 @@ class Rendering:
         Raises:
             TemplateError: it does not parse or cannot be rendered.
         """
-        if "{" not in source:
-            check_length(source)
-            self._session.budget.write(len(source))
-            return without_surrogates(source)
-        if self._placeholders is not None and PREFIX in source:
-            source = source.replace(PREFIX, "")
-        template = parsed(source, html=self._html)
         try:
+            if "{" not in source:
+                check_length(source)
+                self._session.budget.write(len(source))
+                return without_surrogates(source)
+            if self._placeholders is not None and PREFIX in source:
+                source = source.replace(PREFIX, "")
+            template = parsed(source, html=self._html)
             return without_surrogates(self._run(template, source))
         except LiquidError as error:
             raise translated(error) from error
@@ -70,6 +71,11 @@ class Rendering:
 
     def _run(self, template: BoundTemplate, source: str) -> str:
         context = self._context or self._begin(template)
+        program = program_of(template, kept=self._placeholders is not None)
+        if program is not None:
+            text = run(program, context)
+            if text is not None:
+                return text
         buffer = OutputBuffer(self._session.budget)
         for node in template.nodes:
             try:

@@ -119,6 +119,12 @@ class SandboxContext(RenderContext):
             found = self.scope[root]  # type: ignore[index]  # an odd key is just not found
         except (KeyError, TypeError, IndexError):
             return self._missing(path, token) if default is UNDEFINED else default
+        return self.walk(found, path, token, default)
+
+    def walk(
+        self, found: Any, path: list[object], token: Token | None, default: object = UNDEFINED
+    ) -> object:
+        """Return what the path leads to, from the value of its first segment on."""
         for segment in path[1:]:
             try:
                 if type(found) is dict:
@@ -180,6 +186,23 @@ class SandboxContext(RenderContext):
                 f"partials may be nested {MAX_PARTIAL_DEPTH} deep at most", token=None
             )
         return super().copy(namespace, *args, **kwargs)
+
+    def state(self) -> tuple[Any, ...]:
+        """Return what `restore` needs to undo a rendering."""
+        spaces = self.tag_namespace
+        return (
+            dict(self.locals), dict(self.counters), dict(self._sizes), self._size,
+            dict(spaces["cycles"]), dict(spaces["stopindex"]), spaces["ifchanged"],
+        )  # fmt: skip
+
+    def restore(self, state: tuple[Any, ...]) -> None:
+        """Forget what was bound and counted since `state` was taken."""
+        bound, counters, self._sizes, self._size, cycles, stops, changed = state
+        for names, before in ((self.locals, bound), (self.counters, counters)):
+            # The scope looks into these very mappings.
+            names.clear()
+            names.update(before)
+        self.tag_namespace.update(cycles=cycles, stopindex=stops, ifchanged=changed)
 
     def raise_for_loop_limit(self, length: int = 1) -> None:
         """Leave the counting to `loop`: only turns that are taken count."""
