@@ -60,9 +60,7 @@ def group_problems(
 
 def liquid_sources(group: ConditionGroup | None) -> tuple[str, ...]:
     """List the argument texts that must be rendered before, each once, in order."""
-    return tuple(
-        dict.fromkeys(text for condition in _all(group) for text in condition.operand.liquid())
-    )
+    return () if group is None else group.liquid
 
 
 def needs_statuses(group: ConditionGroup | None) -> bool:

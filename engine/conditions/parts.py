@@ -36,12 +36,14 @@ class Condition:
 class ConditionGroup:
     """Conditions and groups of which any, or else all, must hold.
 
-    `conditions` lists every condition inside, nested ones too, left to right.
+    `conditions` lists every condition inside, nested ones too, left to right;
+    `liquid` their argument texts that must be rendered before, each once.
     """
 
     is_any: bool
     items: tuple[GroupItem, ...]
     conditions: tuple[Condition, ...]
+    liquid: tuple[str, ...]
 
 
 GroupItem: TypeAlias = Condition | ConditionGroup

@@ -115,7 +115,8 @@ def _group(is_any: bool, items: Iterable[Condition | ConditionGroup]) -> Conditi
     flat: list[Condition] = []
     for item in items:
         flat += item.conditions if isinstance(item, ConditionGroup) else (item,)
-    return ConditionGroup(is_any=is_any, items=items, conditions=tuple(flat))
+    liquid = dict.fromkeys(text for condition in flat for text in condition.operand.liquid())
+    return ConditionGroup(is_any=is_any, items=items, conditions=tuple(flat), liquid=tuple(liquid))
 
 
 def _names_status(argument: Any) -> bool:

@@ -7,17 +7,19 @@ same function.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, assert_never
 
 from engine.conditions.evaluate import evaluate
 from engine.conditions.model import liquid_sources, parse_group
+from engine.conditions.scope import ConditionScope
 from engine.conditions.statuses import MessageState
 from engine.messages.produce import first_status
 from engine.render.requests import RenderRequest
 from engine.runs.drafts import content_request, produced
 from engine.runs.effects import Effects, Inputs, Produced
-from engine.runs.scope import RunScope, run_data
+from engine.runs.scope import RunScope, namespaces, run_data, statuses
 from engine.timing.instants import format_instant
 from engine.timing.zones import pick_zone
 from engine.workflow import kinds
@@ -81,13 +83,15 @@ class _Pass:
         self.soft: dict[str, RenderRequest] = {}
         self.more: dict[str, Any] = {}
         self.scopes = RunScope(plan, bundle, environment)
-        self.scope = self.scopes.build(self.data, self.refs)
+        self.statuses = statuses(bundle)
+        self._build_scope()
         recipient_zone = self.scopes.recipient.get("timezone")
         self.zone = pick_zone(recipient_zone, environment.timezone)
-        self.statuses: dict[str, tuple[MessageState, ...]] = {}
-        for brief in bundle.messages:
-            state = MessageState(delivery=brief.status.value, engagement=brief.engagement)
-            self.statuses[brief.step_ref] = (*self.statuses.get(brief.step_ref, ()), state)
+
+    def _build_scope(self) -> None:
+        """Show the data as it is now to templates and conditions."""
+        self.scope = self.scopes.build(self.data, self.refs)
+        self.of_steps = ConditionScope(namespaces=namespaces(self.scope), statuses=self.statuses)
 
     # ------------------------------------------------------------ the pass
 
@@ -202,7 +206,7 @@ class _Pass:
             channel_data=self.bundle.channel_data,
             tenant_channel_data=self.bundle.tenant_channel_data,
             zone=self.zone,
-            conditions=self.scopes.conditions(self.scope, self.statuses, texts),
+            conditions=replace(self.of_steps, rendered=texts) if texts else self.of_steps,
             attempt=self.attempt + 1,
             resume=self.resume,
             rendered=rendered,
@@ -230,8 +234,11 @@ class _Pass:
                 )
                 raise _Stop
             rendered = dict(answer.output) if answer.ok else {}
-        statuses = self.statuses if sees_statuses else None
-        return evaluate(group, self.scopes.conditions(self.scope, statuses, rendered), self.now)
+        scope = self.of_steps
+        if rendered or not sees_statuses:
+            seen = self.statuses if sees_statuses else None
+            scope = replace(scope, statuses=seen, rendered=rendered)
+        return evaluate(group, scope, self.now)
 
     def _check_conditions(self, row: PlanStep, ctx: kinds.StepContext) -> kinds.Skip | None:
         own = row.conditions
@@ -293,7 +300,7 @@ class _Pass:
         if outcome.data is not None:
             self.data = {**self.data, **outcome.data}
             self.state = {**self.state, "data": self.data}
-            self.scope = self.scopes.build(self.data, self.refs)
+            self._build_scope()
         self._log("step_completed", row, outcome.detail)
         return self._leave(row.next)
 
@@ -327,7 +334,7 @@ class _Pass:
             )
             answer = self.inputs.rendered.get(key)
             if answer is None:
-                self.soft[key] = content_request(draft, self.scope, message_id, self.now)
+                self.soft[key] = content_request(draft, self.scope, message_id, self.now, self.at)
             elif not answer.ok:
                 self._fail_render(row, draft, answer)
             made.append(produced(key, message_id, row.ref, draft, self.data, self.scopes))

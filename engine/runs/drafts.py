@@ -7,7 +7,6 @@ from datetime import datetime
 from engine.render.requests import RenderRequest
 from engine.runs.effects import Produced
 from engine.runs.scope import RunScope
-from engine.timing.instants import format_instant
 from engine.workflow.kinds import Draft
 from storage.records import JsonObject
 
@@ -15,10 +14,12 @@ MOST_ACTORS = 10
 
 
 def content_request(
-    draft: Draft, scope: JsonObject, message_id: str, now: datetime
+    draft: Draft, scope: JsonObject, message_id: str, now: datetime, at: str
 ) -> RenderRequest:
-    """Ask for a draft's content; only here templates see `current_message` (E-40)."""
-    at = format_instant(now)
+    """Ask for a draft's content; only here templates see `current_message` (E-40).
+
+    `at` is `now` as templates see it, written once for all messages of a pass.
+    """
     about = {"id": message_id, "inserted_at": at, "updated_at": at}
     kind = "fields" if draft.channel.type == "http" else draft.channel.type
     return RenderRequest(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from engine.conditions.scope import ConditionScope
 from engine.conditions.statuses import MessageState
 from engine.timing.instants import format_instant
 from engine.workflow.kinds import EnvironmentView
 from engine.workflow.plan import Plan
 from storage.records import TENANTS, JsonObject, Recipient, RecipientRef, RunBundle
 
-_FILTER_TEXT = 256
+_FILTER_TEXT: Final = 256
+# What conditions may look into; keys of the data stand at the scope's root too.
+_NAMESPACES: Final = ("data", "recipient", "actor", "tenant", "vars", "workflow", "run", "refs")
 
 
 def run_data(bundle: RunBundle) -> JsonObject:
@@ -62,6 +63,20 @@ def activity(
         "inserted_at": at,
         "updated_at": at,
     }
+
+
+def statuses(bundle: RunBundle) -> dict[str, tuple[MessageState, ...]]:
+    """Return how far the messages of earlier passes got, by the ref of their step."""
+    found: dict[str, tuple[MessageState, ...]] = {}
+    for brief in bundle.messages:
+        state = MessageState(delivery=brief.status.value, engagement=brief.engagement)
+        found[brief.step_ref] = (*found.get(brief.step_ref, ()), state)
+    return found
+
+
+def namespaces(scope: JsonObject) -> JsonObject:
+    """Return the part of a template scope that conditions may look into."""
+    return {name: scope[name] for name in _NAMESPACES if scope[name] is not None}
 
 
 class RunScope:
@@ -159,18 +174,3 @@ class RunScope:
             "run": {"total_activities": self.total_activities, "total_actors": self.total_actors},
             "refs": refs,
         }
-
-    def conditions(
-        self,
-        scope: Mapping[str, Any],
-        statuses: Mapping[str, tuple[MessageState, ...]] | None,
-        rendered: Mapping[str, str],
-    ) -> ConditionScope:
-        """Return the scope that conditions are evaluated in."""
-        names = ("data", "recipient", "actor", "tenant", "vars", "workflow", "run", "refs")
-        return ConditionScope(
-            namespaces={name: scope[name] for name in names if scope[name] is not None},
-            statuses=statuses,
-            audiences=frozenset(),
-            rendered=rendered,
-        )

@@ -35,7 +35,9 @@ def parse_instant(value: object) -> datetime | None:
 
 def format_instant(instant: datetime) -> str:
     """Write `2026-06-03T12:00:00.123456Z`; microseconds are left out when zero."""
-    return require_aware(instant).astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+    if instant.tzinfo is not UTC:
+        instant = require_aware(instant).astimezone(UTC)
+    return instant.isoformat().removesuffix("+00:00") + "Z"
 
 
 def to_micros(instant: datetime) -> int:
