@@ -245,13 +245,10 @@ REASONS: Final[Mapping[str, tuple[str, str]]] = {
         "environment.",
     ),
     "conditions_not_met": ("step_skipped", "Conditions of the step or its channel do not hold."),
-    "invalid_throttle_key": (
-        "step_skipped",
-        "The throttle's key leads nowhere, does not render or is too long.",
-    ),
     "invalid_window": (
         "step_skipped",
-        "The instant or duration that the step should use is missing, malformed or past.",
+        "The instant or duration that the step should use is missing, malformed or past, or its "
+        "key leads nowhere, does not render or is too long; the message says which.",
     ),
     "missing_recipient_data": (
         "step_skipped",

@@ -84,7 +84,7 @@ class Throttle(Step):
             return Need(fields={"key": self.settings.throttle_key})
         key, problem = self._key(ctx)
         if problem:
-            return Skip(reason="invalid_throttle_key", detail={"message": problem}, error=True)
+            return Skip(reason="invalid_window", detail={"message": problem}, error=True)
         try:
             until = self._until(ctx)
         except InvalidWindow as error:
