@@ -139,4 +139,8 @@ def _check_branch(headers: list[tuple[bytes, bytes]]) -> None:
     # One place for branches: no environment has any yet, so every name is unknown.
     for name, value in headers:
         if name == b"x-knock-branch" and value.strip():
-            raise NotFound("There is no branch of that name in this environment")
+            branch = value.strip().decode("latin-1")[:80]
+            raise NotFound(
+                f"There is no branch {branch!r} in this environment, for this release has none: "
+                "leave out the header `X-Knock-Branch`, which clients take from `KNOCK_BRANCH`"
+            )

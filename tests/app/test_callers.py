@@ -176,9 +176,16 @@ async def test_any_text_is_a_legal_key_and_the_file_does_not_hold_it(
     assert "pk_development" in dump
 
 
-async def test_an_unknown_branch_is_missing(api: httpx.AsyncClient) -> None:
-    answer = await api.get("/v1/users", headers={"x-knock-branch": "feature"})
+async def test_an_unknown_branch_is_missing_and_the_header_to_leave_out_is_named(
+    api: httpx.AsyncClient, database: Database
+) -> None:
+    answer = await api.put("/v1/users/ann", json={}, headers={"x-knock-branch": "feature"})
     assert code(answer) == (404, "resource_missing")
+    message = answer.json()["message"]
+    assert "no branch 'feature'" in message
+    assert "leave out the header `X-Knock-Branch`" in message
+    assert database.read().rows("SELECT * FROM recipients") == []
+    assert (await api.get("/v1/users", headers={"x-knock-branch": " "})).status_code == 200
 
 
 # ------------------------------------------------------------------ user tokens
