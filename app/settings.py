@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     )
     backup_keep: int = Field(default=7, ge=1, description="Newest backups that are kept")
     log_days: int = Field(default=30, ge=1, description="Days that logs are kept")
+    rate_limits: bool = Field(
+        default=False, description="Refuse API requests above the documented rates with 429"
+    )
     metrics_token: SecretStr | None = Field(
         default=None, description="Bearer token that /metrics asks for"
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from app.http.request import ApiRequest
 from engine.errors import InvalidInput, NotFound
-from engine.recipients.references import check_collection, check_id
+from engine.recipients.ids import check_id
+from engine.recipients.references import check_collection
 from storage.records import TENANTS, USERS, RecipientRef
 
 

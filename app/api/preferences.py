@@ -11,6 +11,7 @@ from app.http.request import ApiRequest
 from app.http.responses import Response, json_response, no_content
 from app.http.routing import PUBLIC, SECRET, route
 from engine.errors import InvalidInput, Problem
+from engine.recipients.ids import check_id
 from engine.recipients.preference_sets import read_set
 from engine.recipients.preferences import (
     DEFAULT,
@@ -19,7 +20,6 @@ from engine.recipients.preferences import (
     effective_sets,
     set_preferences,
 )
-from engine.recipients.references import check_id
 from storage import preferences
 from storage.records import JsonObject
 from storage.sql import Sql

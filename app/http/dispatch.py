@@ -12,12 +12,14 @@ from typing import Any, Final
 from app.auth.callers import NOBODY, Caller, identify_caller
 from app.http import cors, limits
 from app.http.errors import MethodNotAllowed, answer
+from app.http.rate_limits import RateLimits
 from app.http.request import ApiRequest
 from app.http.request_id import new_request_id
 from app.http.responses import Headers, Response
 from app.http.routing import Bound, Callers, Endpoint, Match, Router
 from app.services import Services
-from engine.errors import NotFound
+from engine.errors import InvalidInput, NotFound
+from engine.recipients.ids import check_text
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -38,6 +40,8 @@ class Dispatcher:
         """Build the router."""
         self.services = services
         self.router = Router(endpoints)
+        is_limited = getattr(services.settings, "rate_limits", False)
+        self.rates = RateLimits() if is_limited else None
 
     async def __call__(self, scope: Scope, receive: limits.Receive, send: Send) -> None:
         """Serve one connection."""
@@ -72,6 +76,9 @@ class Dispatcher:
             return _without_route(match, scope["method"])
         params = dict(zip(bound.names, match.values, strict=True))
         caller = self._caller(bound, scope, params)
+        if self.rates is not None:
+            self.rates.check(bound.route, caller, params)
+        _check_params(params)
         request = ApiRequest(self.services, bound.route, params, caller, request_id, scope, receive)
         return await bound.handler(request)
 
@@ -85,6 +92,13 @@ class Dispatcher:
             allows_public=bound.is_public,
             grant=bound.route.grant,
         )
+
+
+def _check_params(params: dict[str, str]) -> None:
+    """Refuse what names nothing, before a handler looks for it or stores it."""
+    problems = [p for name, value in params.items() if (p := check_text(value, name)) is not None]
+    if problems:
+        raise InvalidInput(problems=problems)
 
 
 def _without_route(match: Match, method: str) -> Response:

@@ -11,8 +11,10 @@ from app.api.routes import endpoints
 from app.dispatch import HEALTH_PARTS
 from app.http.limits import BODY, BODY_LARGE, DEPTH
 from app.http.pages import SIZE
+from app.http.rate_limits import PER_SECOND
 from app.http.routing import Callers, Endpoint, Route
 from docs.generate.markdown import code, first_line, sections, table
+from engine.recipients.ids import LONGEST_ID
 
 _INTRODUCTION: Final = """
 # API
@@ -39,9 +41,23 @@ def page() -> str:
         "[Error codes](errors.md). `Idempotency-Key` is honoured when triggering: the same key and "
         "body within 24 hours give the first answer again, and nothing happens twice."
     )
+    rates = (
+        "Rates are not limited unless `TOCSIN_RATE_LIMITS` is on. Then each endpoint takes as many "
+        "requests per second as its column says: from an environment, from the user of a token, "
+        "and for a feed from whoever it belongs to. What comes on top is answered with 429, "
+        "`rate_limited` and `Retry-After`, and nothing happens."
+    )
+    ids = (
+        f"An id of a user, object, tenant or preference set has 1 to {LONGEST_ID} characters; `/`, "
+        "`#` and control characters are none of them. Such an id, in the path or the body, is "
+        "answered with 422 and the field that holds it. This release has no branches: a request "
+        "with the header `X-Knock-Branch` is answered with 404."
+    )
     return sections(
         _INTRODUCTION,
         rules,
+        ids,
+        rates,
         *(_group(module, list(members)) for module, members in groups),
         "## Health",
         f"{', '.join(code('/' + part) for part in sorted(HEALTH_PARTS))} need no key (`/metrics` "
@@ -58,14 +74,20 @@ def paths() -> list[str]:
 
 def _group(module: str, members: Iterable[Endpoint]) -> str:
     rows = [
-        (code(route.method), code(route.path), _callers(route), first_line(endpoint.handler))
+        (
+            code(route.method),
+            code(route.path),
+            _callers(route),
+            str(PER_SECOND[route.tier]),
+            first_line(endpoint.handler),
+        )
         for endpoint in members
         for route in endpoint.routes
     ]
     return sections(
         f"## {module.rpartition('.')[2].replace('_', ' ').capitalize()}",
         first_line(sys.modules[module]),
-        table(("Method", "Path", "Key", "What it does"), rows),
+        table(("Method", "Path", "Key", "Per second", "What it does"), rows),
     )
 
 

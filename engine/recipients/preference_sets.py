@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from engine.errors import Problem
+from engine.recipients.ids import LONGEST_ID, check_id
 from engine.recipients.properties import deep_merge
 from storage.records import JsonObject
 
@@ -51,6 +52,8 @@ def read_sets(
     if not isinstance(json, dict):
         problems.append(_expected(path, "an object by preference set id"))
         return {}
+    faults = (check_id(id, f"{path}.{id[:LONGEST_ID]}") for id in json if is_named)
+    problems += [fault for fault in faults if fault is not None]
     return {
         id: read_set(value, f"{path}.{id}" if is_named else path, problems)
         for id, value in json.items()

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from engine.errors import InvalidInput, Problem
+from engine.recipients.ids import check_id
 from engine.recipients.preference_sets import PreferenceChange, read_sets
 from engine.recipients.properties import check_system_properties
 from storage.records import TENANTS, USERS, JsonObject, RecipientRef
 
 TRIGGER_DATA: Final = "$trigger_data"
-LONGEST_ID: Final = 256
 # Written by us, or not a property: an answer that is sent back is not stored into itself.
 _NOT_STORED: Final = frozenset(
     {"id", "__typename", "__cursor", "updated_at", "channel_data", "preferences", TRIGGER_DATA}
@@ -132,18 +132,6 @@ def parse_identity(ref: RecipientRef, json: JsonObject, path: str = "") -> Ident
         preferences=preferences,
         tenant_preferences=tenant_preferences,
     )
-
-
-def check_id(value: Any, path: str) -> Problem | None:
-    """Tell what is wrong with an id; None if nothing is."""
-    if not isinstance(value, str) or not value:
-        return _expected(path, "an id: a string that is not empty")
-    if len(value) > LONGEST_ID:
-        message = f"expected an id of at most {LONGEST_ID} characters, got {len(value)}"
-        return Problem(path=path, message=message, rule="id.length")
-    if "/" in value or "#" in value:
-        return Problem(path=path, message="an id may hold neither `/` nor `#`", rule="id.form")
-    return None
 
 
 def check_collection(value: Any, path: str) -> Problem | None:
