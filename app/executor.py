@@ -60,6 +60,7 @@ async def execute(
             clock=open_clock(database, settings.clock_rate),
             renderer=renderer,
             transport=CountingTransport(transport, outcomes),
+            seal=sealer.seal,
             unseal=sealer.unseal,
             hint_path=folder.hint,
             retention_days=settings.log_days,

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from storage.records import JsonObject
 from storage.sql import Sql, dumps, loads, to_micros
 
+Seal = Callable[[Any, str], bytes]
+Unseal = Callable[[bytes, str], Any]
+
 
 class PendingCall(NamedTuple):
-    """A request to make on behalf of a run; `row_version` fences the answer."""
+    """A request to make on behalf of a run; `row_version` fences the answer.
+
+    `request` is sealed: rendered, it holds keys and authorisations (R-33).
+    """
 
     run_id: str
     environment: str
@@ -21,6 +27,26 @@ class PendingCall(NamedTuple):
     timeout: float
     row_version: int
     lease_epoch: int
+
+
+def call_row(run_id: str) -> str:
+    """Name the row to which a request is sealed."""
+    return f"calls/{run_id}"
+
+
+def seal_request(request: JsonObject, run_id: str, seal: Seal) -> JsonObject:
+    """Give a request in the form in which it may be stored."""
+    return {"sealed": seal(request, call_row(run_id)).hex()}
+
+
+def open_request(call: PendingCall, unseal: Unseal) -> JsonObject:
+    """Give the request of a stored call as it was asked for.
+
+    Raises:
+        SealBroken: the master key is not the one that sealed it.
+    """
+    request: JsonObject = unseal(bytes.fromhex(call.request["sealed"]), call_row(call.run_id))
+    return request
 
 
 class CallVerbs(Sql):

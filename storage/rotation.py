@@ -11,11 +11,12 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from storage.calls import call_row, seal_request
 from storage.channels import settings_row
 from storage.db import Database
 from storage.environments import variable_row
 from storage.secrets import FILE_NAME, SealBroken, Sealer, write_private
-from storage.sql import Sql
+from storage.sql import Sql, dumps, loads
 from storage.tx import Tx
 
 NEW_FILE: Final = f"{FILE_NAME}.new"
@@ -61,7 +62,8 @@ def has_sealed(sql: Sql) -> bool:
     return (
         sql.value(
             "SELECT 1 FROM channel_settings WHERE sealed IS NOT NULL"
-            " UNION ALL SELECT 1 FROM variables WHERE type = 'secret' LIMIT 1"
+            " UNION ALL SELECT 1 FROM variables WHERE type = 'secret'"
+            " UNION ALL SELECT 1 FROM calls LIMIT 1"
         )
         is not None
     )
@@ -89,4 +91,15 @@ def reseal(tx: Tx, old: Sealer, new: Sealer) -> int:
             (fresh, environment, key),
         )
         count += 1
-    return count
+    return count + _reseal_calls(tx, old, new)
+
+
+def _reseal_calls(tx: Tx, old: Sealer, new: Sealer) -> int:
+    """Seal the requests anew that wait to be made."""
+    rows = tx.rows("SELECT run_id, request FROM calls")
+    for run_id, request in rows:
+        row = call_row(run_id)
+        opened = old.unseal(bytes.fromhex(loads(request)["sealed"]), row)
+        fresh = seal_request(opened, run_id, new.seal)
+        tx.run("UPDATE calls SET request = ? WHERE run_id = ?", (dumps(fresh), run_id))
+    return len(rows)

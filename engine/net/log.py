@@ -20,6 +20,8 @@ MASK: Final = "[masked]"
 SHORTEST_SECRET: Final = 4
 """Shorter values would blacken innocent text all over the log; they hide nothing anyway."""
 
+_CUT: Final = "…"
+
 _SENSITIVE: Final = re.compile(
     r"authori[sz]ation|cookie|secret|passw|credential|(^|[-_])token|api[-_]?key|access[-_]?key"
     r"|signing[-_]?key|^(key|sig|auth)$",
@@ -35,10 +37,31 @@ class Masker:
         # Longest first: a secret that begins with another one must go whole.
         longest_first = sorted(forms, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, longest_first))) if forms else None
+        self._forms = tuple(longest_first)
 
     def text(self, text: str) -> str:
         """Give the text with each secret replaced."""
         return self._pattern.sub(MASK, text) if self._pattern else text
+
+    def json(self, value: Any) -> Any:
+        """Give plain JSON with each secret in it replaced, in names and numbers too."""
+        if self._pattern is None or value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, str):
+            return self.text(value if value[-1:] != _CUT else self._uncut(value))
+        if isinstance(value, dict):
+            return {self.text(str(name)): self.json(item) for name, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.json(item) for item in value]
+        return MASK if self._pattern.fullmatch(str(value)) else value
+
+    def _uncut(self, text: str) -> str:
+        """Give a text that was cut with the secret masked that the cut went through."""
+        for start in range(len(text) - SHORTEST_SECRET):
+            tail = text[start:-1]
+            if any(form.startswith(tail) for form in self._forms):
+                return text[:start] + MASK + _CUT
+        return text
 
     def pairs(self, headers: Headers) -> JsonObject:
         """Give headers as an object, whole values hidden under telling names."""
@@ -94,7 +117,28 @@ def exchange_log(
 
 
 def _forms(secret: str) -> set[str]:
-    """Give the ways in which a secret may show: plain, in JSON, in a URL, in base64."""
+    """Give the ways in which a secret may show; one that is JSON shows piece by piece too."""
+    forms = _spellings(secret)
+    if secret[:1] in {"{", "[", '"'}:
+        try:
+            decoded = orjson.loads(secret)
+        except orjson.JSONDecodeError:
+            return forms
+        for leaf in _leaves(decoded):
+            forms |= _spellings(leaf)
+    return forms
+
+
+def _leaves(value: Any) -> Iterable[str]:
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(item)
+    elif value is not None and not isinstance(value, bool):
+        yield str(value)
+
+
+def _spellings(secret: str) -> set[str]:
+    """Give the ways in which a text may be written: plain, in JSON, in a URL, in base64."""
     if len(secret) < SHORTEST_SECRET:
         return set()
     raw = secret.encode("utf-8", "replace")

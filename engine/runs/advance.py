@@ -19,6 +19,7 @@ from engine.messages.produce import first_status
 from engine.render.requests import RenderRequest
 from engine.runs.drafts import content_request, produced
 from engine.runs.effects import Effects, Inputs, Produced
+from engine.runs.masking import masked
 from engine.runs.scope import RunScope, namespaces, run_data, statuses
 from engine.timing.instants import format_instant
 from engine.timing.zones import pick_zone
@@ -125,7 +126,7 @@ class _Pass:
             plan=self.plan,
             bundle=self.bundle,
             change=change,
-            timeline=tuple(self.timeline),
+            timeline=masked(self.timeline, self.environment.secrets),
             produced=tuple(self.produced),
             hard=self.hard,
             soft=self.soft,

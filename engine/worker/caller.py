@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -11,12 +12,14 @@ import structlog
 from engine.net.exchange import HttpAnswer, HttpRequest, NetFailure
 from engine.net.log import Masker
 from engine.net.signing import FETCH_SIGNATURE, signed
+from engine.runs.effects import Effects
 from engine.worker.services import ExecutorServices
 from engine.worker.world import secret_variables
-from storage.calls import PendingCall
+from storage.calls import PendingCall, Seal, open_request, seal_request
 from storage.errors import StorageError
 from storage.records import JsonObject, RunPhase, RunStatus
 from storage.runs import RunChange
+from storage.secrets import SealBroken
 from storage.tx import Tx
 
 LEASE: Final = timedelta(seconds=60)
@@ -55,15 +58,21 @@ class Caller:
         return len(calls)
 
     async def _make(self, call: PendingCall) -> None:
+        services = self._services
         try:
-            answer = await self._exchange(call)
+            wanted = open_request(call, services.unseal)
+        except SealBroken as error:
+            # It stays claimed: whoever starts with the right key makes it.
+            log.error("caller.call_waits", run=call.run_id, error=error.message)
+            return
+        try:
+            answer = await self._exchange(call, wanted)
         except Exception as error:  # a request nobody thought of fails its step, it is not lost
             log.exception("caller.failed", run=call.run_id)
             message = f"The request could not be made: {type(error).__name__}."
             answer = NetFailure(kind="invalid", message=message)
-        services = self._services
         secrets = secret_variables(services.database.read(), call.environment, services.unseal)
-        resume = _recorded(call.request, answer, Masker(secrets))
+        resume = _recorded(wanted, answer, Masker(secrets))
         while True:
             try:
                 await services.writer.run(
@@ -77,8 +86,8 @@ class Caller:
             else:
                 return
 
-    async def _exchange(self, call: PendingCall) -> HttpAnswer | NetFailure:
-        services, wanted = self._services, call.request
+    async def _exchange(self, call: PendingCall, wanted: JsonObject) -> HttpAnswer | NetFailure:
+        services = self._services
         body = wanted.get("body")
         request = HttpRequest(
             method=str(wanted["method"]),
@@ -104,6 +113,15 @@ class Caller:
             await asyncio.gather(*pending, return_exceptions=True)
 
 
+def seal_call(effects: Effects, seal: Seal) -> Effects:
+    """Give what a pass decided with the request that it asked for sealed, if it did."""
+    call = effects.call
+    if call is None:
+        return effects
+    sealed = seal_request(call.request, effects.change.run.id, seal)
+    return replace(effects, call=replace(call, request=sealed))
+
+
 def _recorded(wanted: JsonObject, answer: HttpAnswer | NetFailure, masker: Masker) -> JsonObject:
     """Turn what came back into the resume value that the step judges.
 
@@ -123,7 +141,7 @@ def _recorded(wanted: JsonObject, answer: HttpAnswer | NetFailure, masker: Maske
         return {
             **base,
             "status": None,
-            "error": answer.message,
+            "error": masker.text(answer.message),
             "kind_of_failure": answer.kind,
             "duration_ms": round(answer.duration * 1000),
         }

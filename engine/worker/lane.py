@@ -22,6 +22,7 @@ from engine.runs.effects import Effects, Inputs
 from engine.runs.load import load
 from engine.runs.park import park
 from engine.runs.timeline import entry
+from engine.worker.caller import seal_call
 from engine.worker.services import ExecutorServices
 from engine.worker.versions import newest_version
 from engine.worker.world import environment_view
@@ -147,7 +148,8 @@ class Lane:
     def _apply(self, tx: Tx, effects: list[Effects], contents: dict[Any, Any]) -> Applied:
         now = self._services.clock.now()
         lease = (self._epoch, now + LEASE) if self._can_send() else None
-        return apply(tx, effects, contents, now, newest=newest_version(tx), lease=lease)
+        sealed = [seal_call(one, self._services.seal) for one in effects]
+        return apply(tx, sealed, contents, now, newest=newest_version(tx), lease=lease)
 
     # ------------------------------------------------------------ deciding
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from engine.net.exchange import Transport
 from engine.render.requests import Renderer
@@ -18,7 +19,8 @@ from storage.writer import Writer
 class ExecutorServices:
     """The long-lived parts of one executor.
 
-    `unseal(sealed, row)` opens a channel's or variable's secrets.
+    `unseal(sealed, row)` opens a channel's or variable's secrets; `seal(value, row)`
+    closes what a request holds until it is made.
     `claim_limit` 1 with `step_limit` 1 is the benchmark's commit-per-step rival.
     """
 
@@ -27,7 +29,8 @@ class ExecutorServices:
     clock: Clock
     renderer: Renderer
     transport: Transport
-    unseal: Callable[[bytes, str], dict[str, object]]
+    seal: Callable[[Any, str], bytes]
+    unseal: Callable[[bytes, str], Any]
     hint_path: Path | None = None
     allow_private_network: bool = False
     claim_limit: int = 128

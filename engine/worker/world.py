@@ -11,7 +11,7 @@ import structlog
 
 from engine.workflow.kinds import EnvironmentView
 from storage.channels import Unseal, channels_for, settings_row
-from storage.environments import get_account, list_variables, variables_for
+from storage.environments import get_account, list_variables
 from storage.secrets import SealBroken
 from storage.sql import Sql
 
@@ -35,12 +35,14 @@ def environment_view(
         SealBroken: a secret variable does not open; its runs had better wait.
     """
     account = get_account(sql)
+    variables = list_variables(sql, key, unseal)
     return EnvironmentView(
         key=key,
         channels=channels_for(sql, key, _Opener(unseal).open),
-        variables={k: decode_variable(v) for k, v in variables_for(sql, key, unseal).items()},
+        variables={v.key: decode_variable(v.value) for v in variables},
         timezone=account.timezone if account else "Etc/UTC",
         allow_private_network=allow_private_network,
+        secrets=tuple(v.value for v in variables if v.is_secret),
     )
 
 

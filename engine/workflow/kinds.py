@@ -165,13 +165,17 @@ Outcome = Continue | Jump | Sleep | Skip | Halt | Fail | Need | Call | Produce |
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentView:
-    """What of an environment a run may see: channels by key, variables, default zone."""
+    """What of an environment a run may see: channels by key, variables, default zone.
+
+    `secrets` are the values of secret variables, which no log may show.
+    """
 
     key: str
     channels: Mapping[str, Channel]
     variables: JsonObject
     timezone: str = "Etc/UTC"
     allow_private_network: bool = False
+    secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,7 @@ from storage.messages import get_content, message_from_row
 from storage.migrations import migrate
 from storage.records import Message, RecipientRef, Run, WorkflowStatus, WorkflowVersion
 from storage.runs import COLUMNS, run_from_row
+from storage.secrets import SealBroken, Sealer
 from storage.sql import maybe_instant
 from storage.timers import next_due
 from storage.writer import DirectWriter
@@ -81,6 +82,7 @@ class World:
         shutil.copy(empty_database(), path)
         self.db = Database(path, checkpoints=True)
         self.ids = SeededIds(seed)
+        self.sealer = Sealer("the master key of a test")
         self.acceptor = Acceptor(self.ids)
         self.transport = ScriptedTransport(self.clock)
         self.loop = asyncio.new_event_loop()
@@ -90,7 +92,8 @@ class World:
             clock=self.clock,
             renderer=InlineRenderer(),
             transport=self.transport,
-            unseal=lambda sealed, row: {},
+            seal=self.sealer.seal,
+            unseal=self._unseal,
             **services,
         )
         with self.db.transaction() as tx:
@@ -99,6 +102,13 @@ class World:
             self.epoch = tx.open_epoch(now, 1)
         self.executor = Executor(self.services, self.epoch)
         self.lane = self.executor.make_lanes(1)[0]
+
+    def _unseal(self, sealed: bytes, row: str) -> Any:
+        """Open what opens; what a test has only declared sealed counts as empty."""
+        try:
+            return self.sealer.unseal(sealed, row)
+        except SealBroken:
+            return {}
 
     def close(self) -> None:
         """Give back what the world holds; calls that never ended are dropped."""
@@ -126,7 +136,7 @@ class World:
                 more.pop("settings", {}),
                 self.clock.now(),
                 secret_names=(),
-                seal=lambda value, row: b"",
+                seal=self.sealer.seal,
                 provider=provider,
                 **more,
             )
@@ -166,9 +176,10 @@ class World:
         with self.db.transaction() as tx:
             subscriptions.delete_many(tx, self.env, parent, refs)
 
-    def variable(self, key: str, value: str) -> None:
+    def variable(self, key: str, value: str, *, is_secret: bool = False) -> None:
+        seal = self.sealer.seal if is_secret else None
         with self.db.transaction() as tx:
-            put_variable(tx, self.env, key, value, self.clock.now())
+            put_variable(tx, self.env, key, value, self.clock.now(), seal=seal)
 
     def workflow(self, key: str, steps: list[dict[str, Any]], **more: Any) -> int:
         """Commit a workflow; committing it again makes the next version."""

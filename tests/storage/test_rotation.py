@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from storage import channels, environments
+from storage.calls import PendingCall, open_request, seal_request
 from storage.db import Database
 from storage.migrations import migrate
 from storage.rotation import NEW_FILE, finish_rotation, reseal, rotate_master
@@ -73,3 +74,19 @@ def test_a_value_that_does_not_open_stops_the_rotation(database: Database, tmp_p
     assert (tmp_path / FILE_NAME).read_text() == before
     finish_rotation(database, tmp_path)
     assert (tmp_path / FILE_NAME).read_text() == before
+
+
+@pytest.mark.req("R-48")
+def test_requests_that_wait_to_be_made_open_after_a_rotation(
+    database: Database, tmp_path: Path
+) -> None:
+    seal = Sealer(load_master(tmp_path, None)).seal
+    request = seal_request({"signing_key": "k"}, "r1", seal)
+    call = PendingCall("r1", "development", "fetch_1", 1, request, 15.0, 1, 0)
+    with database.transaction() as tx:
+        tx.insert_calls([call], NOW)
+    assert rotate_master(database, tmp_path) == 3
+    with database.transaction() as tx:
+        (found,) = tx.claim_calls(NOW, 1, timedelta(minutes=1), 1)
+    unseal = Sealer(load_master(tmp_path, None)).unseal
+    assert open_request(found, unseal) == {"signing_key": "k"}

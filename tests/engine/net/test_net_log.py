@@ -127,3 +127,21 @@ def test_a_mail_is_shown_as_its_dialogue() -> None:
     assert log["request"]["body"] == "MAIL FROM:<a@b.c>\nRCPT TO:<d@e.f>"
     assert log["response"]["body"] == "250 OK\n550 no such user"
     assert log["response"]["status"] == 550
+
+
+def test_json_is_masked_in_names_numbers_and_cut_texts() -> None:
+    masker = Masker(["12345", "a-long-secret-indeed", '{"inner": "the-inner-one"}'])
+    shown = masker.json(
+        {
+            "a-long-secret-indeed": [12345, 1234567, True, None],
+            "cut": "is a-long-se…",
+            "x": "whole…",
+            "y": "see the-inner-one",
+        }
+    )
+    assert shown == {
+        MASK: [MASK, 1234567, True, None],
+        "cut": f"is {MASK}…",
+        "x": "whole…",
+        "y": f"see {MASK}",
+    }
