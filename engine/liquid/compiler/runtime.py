@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from engine.liquid.sandbox import SandboxContext
 
 _TRUE: Final = frozenset({str, int, float, list, dict, Markup, tuple, range, Decimal})
+_TEXT: Final = frozenset({str, Markup})
 
 
 class Over(Exception):
@@ -33,7 +34,7 @@ def truthy(value: Any) -> bool:
 
 def equal(left: object, right: object) -> bool:
     """Compare two values; texts, the most frequent, at once."""
-    if type(left) is str and type(right) is str:
+    if type(left) in _TEXT and type(right) in _TEXT:
         return left == right
     return patches.equal(left, right)
 
@@ -43,14 +44,25 @@ def no_less(left: object, right: object) -> bool:
     return logical._le(right, left)
 
 
-def kept(context: SandboxContext, values: Placeholders, budget: Budget, value: object) -> str:
+def kept(context: SandboxContext, values: Placeholders, budget: Budget, value: Any) -> str:
     """Return the word that stands for a value, as the interpreter's `printed` does."""
-    if type(value) is not str or not context.autoescape:
+    if not context.autoescape:
         return printed(context, value)
-    word = values.keep(escape(value), value)
-    if not value:
+    kind = type(value)
+    if kind is str:
+        text: str = value
+        word = values.keep(escape(text), text)
+    elif kind is Markup:
+        text = value
+        word = values.keep(text)
+    elif kind is int:
+        text = str(value)
+        word = values.keep(text, text)
+    else:
+        return printed(context, value)
+    if not text:
         return ""
-    budget.write(len(value))
+    budget.write(len(text))
     return word
 
 
