@@ -244,7 +244,7 @@ def test_the_five_minutes_of_the_readme_can_be_pasted_and_do_what_they_say(tmp_p
         script = script.replace("http://127.0.0.1:8000", url[1])
         said = _bash(script, tmp_path, environ)
         assert "Welcome to Harbor, Chloé" in said
-        assert "notifications is sound: 1 workflow." in said
+        assert "notifications is sound: 1 workflow, sending through email." in said
         assert "1 created, 1 committed" in said
         states = _states(tmp_path, environ)
         assert states == {("reminder", "fay", "paused"), ("reminder", "ben", "cancelled")}

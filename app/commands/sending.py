@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import quote
@@ -30,6 +32,9 @@ _POLL_SECONDS: Final = 0.3
 # An object with subscribers has no run of its own: its subscribers have.
 _PATIENCE_SECONDS: Final = 20.0
 _CATCH_ALL: Final = "catch_all"
+_FEED: Final = "in_app_feed"
+_MOST_PAGES: Final = 10
+_TAG: Final = re.compile(r"<[^>]*>")
 
 # `trigger` has --data for the payload, as the API calls it; the folder then is --folder.
 _FOLDER_HELP: Final = "Data folder; else TOCSIN_DATA, else ./data"
@@ -139,29 +144,41 @@ def inbox(
     url: UrlOption = None,
     token: TokenOption = None,
 ) -> None:
-    """Show the messages that the catch-all inbox has kept instead of sending them.
+    """Show the messages that stay on this server: caught instead of sent, and in feeds.
 
     Example: `tocsin inbox --follow`
     """
     client = client_for(folder, environment, url, token)
     seen: set[str] = set()
-    for message in reversed(_caught(client, limit)):
+    for message in reversed(_kept_here(client, limit)):
         seen.add(message["id"])
         _print_message(client, message)
     if not seen and not follow:
         out.print("The inbox is empty: `tocsin trigger KEY --recipient ID` puts something into it.")
     while follow:
         time.sleep(1.0)
-        for message in reversed(_caught(client, 50)):
+        for message in reversed(_kept_here(client, 50)):
             if message["id"] not in seen:
                 seen.add(message["id"])
                 _print_message(client, message)
 
 
-def _caught(client: Client, limit: int) -> list[dict[str, Any]]:
-    items = client.get("/v1/messages", page_size=50)["items"]
-    caught = [m for m in items if (m.get("channel") or {}).get("provider") == _CATCH_ALL]
-    return caught[:limit]
+def _kept_here(client: Client, limit: int) -> list[dict[str, Any]]:
+    """Give the newest messages that no provider took, newest first."""
+    kept: list[dict[str, Any]] = []
+    query: dict[str, str | int] = {"page_size": 50}
+    for _ in range(_MOST_PAGES):
+        page = client.get("/v1/messages", **query)
+        kept += [m for m in page["items"] if _stays(m.get("channel") or {})]
+        after = page["page_info"]["after"]
+        if len(kept) >= limit or not after:
+            break
+        query["after"] = after
+    return kept[:limit]
+
+
+def _stays(channel: dict[str, Any]) -> bool:
+    return channel.get("provider") == _CATCH_ALL or channel.get("type") == _FEED
 
 
 def _print_message(client: Client, message: dict[str, Any]) -> None:
@@ -179,11 +196,20 @@ def _print_message(client: Client, message: dict[str, Any]) -> None:
 def _headline(content: dict[str, Any]) -> str:
     if content.get("method"):  # a webhook: its body begins with a brace
         return f"{str(content['method']).upper()} {content.get('url')}"[:100]
-    for name in ("subject_line", "subject", "title", "body", "text_body", "content"):
-        value = content.get(name)
-        if isinstance(value, str) and value.strip():
-            return value.strip().splitlines()[0][:100]
-    return ""
+    template = content.get("template") or {}  # of a chat message
+    blocks = [*(content.get("blocks") or ()), *(template.get("blocks") or ())]
+    texts = [
+        *(content.get(name) for name in ("subject_line", "subject", "title", "body", "text_body")),
+        template.get("summary"),
+        *(_plain(block.get("rendered") or block.get("content")) for block in blocks),
+    ]
+    found = (text.strip() for text in texts if isinstance(text, str) and text.strip())
+    return next((text.splitlines()[0][:100] for text in found), "")
+
+
+def _plain(markup: Any) -> str:
+    """Give the text of a block, which is HTML in feeds."""
+    return " ".join(unescape(_TAG.sub(" ", str(markup or ""))).split())
 
 
 def runs(

@@ -91,6 +91,13 @@ def test_a_refusal_ends_with_one_full_stop() -> None:
     [
         ({"method": "post", "url": "https://a.test/x", "body": "{\n}"}, "POST https://a.test/x"),
         ({"subject_line": "Hello", "body": "x"}, "Hello"),
+        (
+            {"blocks": [{"name": "body", "rendered": "<p>Hi <b>Ann</b> &amp; Ben</p>"}]},
+            "Hi Ann & Ben",
+        ),
+        ({"template": {"blocks": [{"content": "*Hi*"}], "summary": None}}, "*Hi*"),
+        ({"template": {"blocks": [], "summary": "Short"}}, "Short"),
+        ({"blocks": [], "template": None}, ""),
         ({}, ""),
     ],
 )
@@ -106,3 +113,41 @@ def test_nobody_is_added_without_an_address(
     assert run(["users", "add", email, "--password", password]) == 1
     assert "is no e-mail address" in capsys.readouterr().err
     assert run(["users", "add", "ann@example.com", "--password", password]) == 0
+
+
+class Pages:
+    """A server with three pages of messages; every tenth stays on the machine."""
+
+    def __init__(self) -> None:
+        channels = [{"key": "mail", "type": "email", "provider": "smtp"}] * 8
+        channels += [
+            {"key": "in-app", "type": "in_app_feed", "provider": "in_app_feed"},
+            {"key": "sms", "type": "sms", "provider": "catch_all"},
+        ]
+        self.messages = [
+            {"id": str(n), "inserted_at": "2026-01-01T00:00:00Z", "recipient": "ann",
+             "status": "sent", "channel": channels[n % 10]}
+            for n in range(150)
+        ]  # fmt: skip
+
+    def get(self, path: str, page_size: int, after: str = "0") -> dict[str, Any]:
+        start = int(after)
+        end = start + page_size
+        more = str(end) if end < len(self.messages) else None
+        return {"items": self.messages[start:end], "page_info": {"after": more}}
+
+    def find(self, path: str) -> Any:
+        return {"data": {"body": f"text of {path.split('/')[3]}"}}
+
+
+def test_the_inbox_shows_feeds_and_what_was_caught_and_looks_further_back_for_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("app.commands.sending.client_for", lambda *_: Pages())
+    assert run(["inbox", "--limit", "15"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 15
+    assert [line.split()[1] for line in lines[-2:]] == ["sms", "in-app"]
+    assert lines[-1].endswith("text of 8")
+    assert lines[0].endswith("text of 78")
+    assert not any("mail" in line for line in lines)
