@@ -76,10 +76,12 @@ class WatchedWriter:
         with self._noting():
             return await self._writer.run(work)
 
-    async def together(self, work: BatchWork[ItemT, T], item: ItemT) -> T:
+    async def together(
+        self, work: BatchWork[ItemT, T], item: ItemT, *, is_light: bool = False
+    ) -> T:
         """Do what the inner writer does."""
         with self._noting():
-            return await self._writer.together(work, item)
+            return await self._writer.together(work, item, is_light=is_light)
 
     @contextmanager
     def _noting(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import socket
@@ -31,9 +32,17 @@ class HintSender:
         self._address = str(path)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
+        self._is_due = False
+
+    def soon(self) -> None:
+        """Wake the executor once for all commits that are answered in this turn of the loop."""
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self.send)
 
     def send(self) -> None:
         """Wake the executor, if one listens."""
+        self._is_due = False
         with contextlib.suppress(OSError):  # nobody listens, or its queue is full: it is awake
             self._socket.sendto(b"!", self._address)
 

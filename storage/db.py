@@ -17,10 +17,10 @@ from typing import Final, TypeVar
 import apsw
 
 from storage.errors import Busy, Corrupt, DiskFull, StorageError
+from storage.layout import FILE_NAME as FILE_NAME
 from storage.sql import Sql
 from storage.tx import Tx
 
-FILE_NAME: Final = "tocsin.db"
 BUSY_SECONDS: Final = 10.0
 MINIMUM_SQLITE: Final = 3_051_003
 _CHECKPOINT_PAGES: Final = 4000
@@ -50,12 +50,15 @@ class Database:
     """One data file: `transaction()` on the writer's thread, `read()` anywhere.
 
     `checkpoints` is true in the one process that may move the WAL into the
-    file (the executor).
+    file (the executor). Without `waits`, a transaction is refused at once
+    while another one writes. `flush_seconds` is what the last commit took.
     """
 
-    def __init__(self, path: Path, *, checkpoints: bool = False) -> None:
+    def __init__(self, path: Path, *, checkpoints: bool = False, waits: bool = True) -> None:
         """Remember the path; connections open at first use."""
         self.path = path
+        self.waits = waits
+        self.flush_seconds = 0.0
         self._checkpoints = checkpoints
         self._writer: Tx | None = None
         self._writer_thread: int | None = None
@@ -77,7 +80,8 @@ class Database:
             time.sleep(0.0003 if attempts < 20 else 0.002)
             return time.monotonic() - started < BUSY_SECONDS
 
-        connection.set_busy_handler(wait)
+        if self.waits:
+            connection.set_busy_handler(wait)
         with self._guard:
             self._opened.append(connection)
         return connection
@@ -100,7 +104,13 @@ class Database:
         return Tx(connection)
 
     def read(self) -> Sql:
-        """Return this thread's read-only connection."""
+        """Return this thread's read-only connection; on the writer's thread, the writer's.
+
+        Each commit empties the page cache of all connections but the one that
+        made it: what writes and reads in turns had better do it on one.
+        """
+        if self._writer is not None and self._writer_thread == threading.get_ident():
+            return self._writer
         found: Sql | None = getattr(self._readers, "sql", None)
         if found is None:
             connection = self._open(apsw.SQLITE_OPEN_READWRITE)
@@ -131,7 +141,9 @@ class Database:
             raise translate(error) from error
         try:
             yield tx
+            began = time.perf_counter()
             tx.connection.execute("COMMIT")
+            self.flush_seconds = time.perf_counter() - began
         except apsw.Error as error:
             self._roll_back(tx)
             raise translate(error) from error

@@ -1,4 +1,4 @@
-"""Hand work to the writer connection: at once, or grouped on a thread of its own.
+"""Hand work to a writer connection: at once, or grouped.
 
 The web process groups: requests that arrive while a commit is being flushed
 share the next one, so a flush of the disk is paid once per group. The
@@ -11,21 +11,23 @@ import asyncio
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
-import apsw
-
-from storage.db import Database, translate
-from storage.errors import StorageError
+from storage.db import Database
+from storage.errors import Busy
+from storage.groups import NOTHING, Settled, Waiting, commit_group, settle
 from storage.tx import Tx
 
 T = TypeVar("T")
 ItemT = TypeVar("ItemT")
 BatchWork = Callable[[Tx, Sequence[ItemT]], Sequence[T | Exception]]
-_Settled = tuple["_Waiting", bool, Any]
 _GROUP: Final = 256
-_NOTHING: Final = object()
+_INLINE_GROUP: Final = 32
+_SLOW_SECONDS: Final = 0.005
+_SLOW_IN_A_ROW: Final = 3
+_PAUSE_SECONDS: Final = 1.0
 
 
 class Writer(Protocol):
@@ -35,12 +37,15 @@ class Writer(Protocol):
         """Return only after the commit is durable; an error writes nothing."""
         ...
 
-    async def together(self, work: BatchWork[ItemT, T], item: ItemT) -> T:
+    async def together(
+        self, work: BatchWork[ItemT, T], item: ItemT, *, is_light: bool = False
+    ) -> T:
         """Do `work` on this item and on all others that wait for the same work.
 
         `work` answers one value or one exception per item, in order; what it
         answers an exception for, it has not written. If it raises instead,
-        each item is tried again alone.
+        each item is tried again alone. `is_light` promises that the item costs
+        less than 0.1 ms, so that it may be done on the caller's loop.
         """
         ...
 
@@ -56,52 +61,81 @@ class DirectWriter:
         """Run and commit without leaving the thread."""
         return self._database.write(work)
 
-    async def together(self, work: BatchWork[ItemT, T], item: ItemT) -> T:
+    async def together(
+        self, work: BatchWork[ItemT, T], item: ItemT, *, is_light: bool = False
+    ) -> T:
         """Run the work on one item and commit."""
         return self._database.write(lambda tx: _only(work(tx, [item])))
 
 
-class _Waiting(NamedTuple):
-    """What one caller waits for; `work` takes a list of items if there is one."""
-
-    work: Any
-    item: Any
-    future: asyncio.Future[Any]
-    loop: asyncio.AbstractEventLoop
-
-
 class GroupWriter:
-    """Commit what waits together, each piece inside its own savepoint.
+    """Group on the loop what is light and short, and everything else on a thread.
 
-    A piece that raises is undone alone; its neighbours are committed. If the
-    commit itself fails, every piece of the group gets the error.
+    Handing work to a thread and back costs more than a light piece of work
+    itself. The loop never waits for the write lock and is spared while flushes
+    are slow: then the thread does it all.
     """
 
     def __init__(self, database: Database) -> None:
-        """Start the writer's thread."""
+        """Start the writer's thread; the loop gets a connection of its own."""
         self._database = database
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._inline = Database(database.path, waits=False)
+        self._light: list[Waiting] = []
+        self._owner: asyncio.AbstractEventLoop | None = None
+        self._slow_in_a_row = 0
+        self._paused_until = 0.0
+        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._loop, name="writer", daemon=True)
         self._thread.start()
 
     async def run(self, work: Callable[[Tx], T]) -> T:
         """Queue the work; resume when its group is durable."""
-        return await self._wait(work, _NOTHING)  # type: ignore[no-any-return]  # what work returns
+        return await self._wait(work, NOTHING)  # type: ignore[no-any-return]  # what work returns
 
-    async def together(self, work: BatchWork[ItemT, T], item: ItemT) -> T:
+    async def together(
+        self, work: BatchWork[ItemT, T], item: ItemT, *, is_light: bool = False
+    ) -> T:
         """Queue the item; it is worked on with those that wait for the same work."""
-        return await self._wait(work, item)  # type: ignore[no-any-return]  # what work answers
+        return await self._wait(work, item, is_light=is_light)  # type: ignore[no-any-return]  # what work answers
 
-    async def _wait(self, work: Any, item: Any) -> Any:
+    def _wait(self, work: Any, item: Any, *, is_light: bool = False) -> asyncio.Future[Any]:
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
-        self._queue.put(_Waiting(work, item, future, loop))
-        return await future
+        waiting = Waiting(work, item, loop.create_future(), loop)
+        if is_light and self._may_write(loop):
+            if not self._light:
+                loop.call_soon(self._flush)
+            self._light.append(waiting)
+        else:
+            self._queue.put(waiting)
+        return waiting.future
+
+    def _may_write(self, loop: asyncio.AbstractEventLoop) -> bool:
+        self._owner = self._owner or loop
+        return loop is self._owner and time.monotonic() >= self._paused_until
+
+    def _flush(self) -> None:
+        group, self._light = self._light[:_INLINE_GROUP], self._light[_INLINE_GROUP:]
+        if self._light:  # others get their turn in between
+            group[0].loop.call_soon(self._flush)
+        try:
+            settled = commit_group(self._inline, group)
+        except Busy:  # somebody else writes: the thread may wait for it
+            for waiting in group:
+                self._queue.put(waiting)
+            return
+        settle(settled)
+        is_slow = self._inline.flush_seconds > _SLOW_SECONDS
+        self._slow_in_a_row = self._slow_in_a_row + 1 if is_slow else 0
+        if self._slow_in_a_row >= _SLOW_IN_A_ROW:
+            self._slow_in_a_row, self._paused_until = 0, time.monotonic() + _PAUSE_SECONDS
 
     def close(self) -> None:
-        """Finish what is queued and end the thread."""
+        """Finish what is queued and end the thread; called where `together` was."""
+        while self._light:
+            self._flush()
         self._queue.put(None)
         self._thread.join(timeout=10)
+        self._inline.close()
 
     def _loop(self) -> None:
         while True:
@@ -121,83 +155,13 @@ class GroupWriter:
             if closing:
                 return
 
-    def _commit(self, group: list[_Waiting]) -> None:
-        settled: list[_Settled] = []
-        try:
-            with self._database.transaction() as tx:
-                pieces = _pieces(group)
-                for piece in pieces:
-                    settled += _work_on(tx, piece, alone=len(pieces) == 1)
-        except BaseException as error:  # the group's commit failed: everyone must hear it
-            if not isinstance(error, (StorageError, _Undone)):
-                error = StorageError(f"The write failed: {error}")
-            cause = error.cause if isinstance(error, _Undone) else error
-            settled = [(waiting, False, _told(cause)) for waiting in group]
-        by_loop: dict[asyncio.AbstractEventLoop, list[_Settled]] = {}
-        for one in settled:
+    def _commit(self, group: list[Waiting]) -> None:
+        by_loop: dict[asyncio.AbstractEventLoop, list[Settled]] = {}
+        for one in commit_group(self._database, group):
             by_loop.setdefault(one[0].loop, []).append(one)
         for loop, ones in by_loop.items():
             with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits
-                loop.call_soon_threadsafe(_settle, ones)
-
-
-def _pieces(group: list[_Waiting]) -> list[list[_Waiting]]:
-    """Gather what is to be done together; every other work stays a piece of its own."""
-    pieces: list[list[_Waiting]] = []
-    shared: dict[Any, list[_Waiting]] = {}
-    for waiting in group:
-        if waiting.item is _NOTHING:
-            pieces.append([waiting])
-        elif waiting.work in shared:
-            shared[waiting.work].append(waiting)
-        else:
-            pieces.append(shared.setdefault(waiting.work, [waiting]))
-    return pieces
-
-
-def _work_on(tx: Tx, piece: list[_Waiting], *, alone: bool) -> list[_Settled]:
-    """Do a piece; one of several that raises is undone and its items are tried alone."""
-    if alone and len(piece) == 1:
-        try:
-            return _do(tx, piece)
-        except BaseException as error:
-            raise _Undone(error) from error
-    tx.connection.execute("SAVEPOINT piece")
-    try:
-        settled = _do(tx, piece)
-    except BaseException as error:  # undone alone; the caller gets it
-        if not tx.connection.in_transaction:
-            # SQLite itself rolled the whole group back (a full disk does): all must hear it.
-            raise
-        tx.connection.execute("ROLLBACK TO piece")
-        tx.connection.execute("RELEASE piece")
-        tx.forget_log_days()
-        if len(piece) > 1:
-            return [one for waiting in piece for one in _work_on(tx, [waiting], alone=False)]
-        return [(piece[0], False, _told(error))]
-    tx.connection.execute("RELEASE piece")
-    return settled
-
-
-def _do(tx: Tx, piece: list[_Waiting]) -> list[_Settled]:
-    first = piece[0]
-    if first.item is _NOTHING:
-        return [(first, True, first.work(tx))]
-    answers = first.work(tx, [waiting.item for waiting in piece])
-    return [
-        (waiting, not isinstance(answer, Exception), answer)
-        for waiting, answer in zip(piece, answers, strict=True)
-    ]
-
-
-class _Undone(Exception):
-    def __init__(self, cause: BaseException) -> None:
-        super().__init__(str(cause))
-        self.cause = cause
-
-
-def _told(error: BaseException) -> BaseException:
-    return translate(error) if isinstance(error, apsw.Error) else error
+                loop.call_soon_threadsafe(settle, ones)
 
 
 def _only(answers: Sequence[T | Exception]) -> T:
@@ -205,13 +169,3 @@ def _only(answers: Sequence[T | Exception]) -> T:
     if isinstance(answer, Exception):
         raise answer
     return answer
-
-
-def _settle(settled: list[_Settled]) -> None:
-    for waiting, ok, value in settled:
-        if waiting.future.cancelled():
-            continue
-        if ok:
-            waiting.future.set_result(value)
-        else:
-            waiting.future.set_exception(value)

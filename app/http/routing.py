@@ -27,6 +27,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import Flag, auto
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
@@ -47,6 +48,7 @@ class Callers(Flag):
     ANYONE = auto()
 
 
+_KEPT_PATHS: Final = 2048
 SECRET: Final = Callers.SECRET
 PUBLIC: Final = Callers.PUBLIC
 ANYONE: Final = Callers.ANYONE
@@ -146,6 +148,8 @@ class Router:
             ValueError: two handlers claim one method and path.
         """
         self._root = _Node()
+        # A match never changes, and the same few paths take most of the load.
+        self._found = lru_cache(maxsize=_KEPT_PATHS)(self._find)
         self.routes: list[Route] = []
         for endpoint in endpoints:
             for declared in endpoint.routes:
@@ -167,6 +171,9 @@ class Router:
 
     def find(self, method: str, raw_path: bytes) -> Match:
         """Follow the path; a wrong method still tells which ones there are."""
+        return self._found(method, raw_path)
+
+    def _find(self, method: str, raw_path: bytes) -> Match:
         segments = split_path(raw_path)
         if segments is None:
             return Match(None)

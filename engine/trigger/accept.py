@@ -62,6 +62,11 @@ class TriggerCommand:
     source_type: str = "api"
     fans_out: bool = True
 
+    @property
+    def references(self) -> tuple[Reference | None, ...]:
+        """Give everybody that the command names."""
+        return (*self.recipients, self.actor, self.tenant)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
@@ -249,5 +254,4 @@ def _listed(references: Sequence[Reference]) -> _Listed:
 
 
 def _identities(command: TriggerCommand) -> list[Identity]:
-    found = (*command.recipients, command.actor, command.tenant)
-    return [r.identity for r in found if r is not None and r.identity is not None]
+    return [r.identity for r in command.references if r is not None and r.identity is not None]

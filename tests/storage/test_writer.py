@@ -170,3 +170,75 @@ def test_the_direct_writer_raises_the_error_that_is_answered(database):
     with pytest.raises(ValueError, match="wrong"):
         asyncio.run(DirectWriter(database).together(_put_all, "wrong"))
     assert asyncio.run(DirectWriter(database).together(_put_all, "a")) == "a of 1"
+
+
+def _where(tx, items):
+    """Answer which thread the work was done on."""
+    _put_all(tx, items)
+    return [threading.current_thread().name for _ in items]
+
+
+async def _light(writer, names):
+    tasks = [writer.together(_where, name, is_light=True) for name in names]
+    return await asyncio.gather(*tasks)
+
+
+def test_light_work_is_done_on_the_loop_in_one_transaction(database):
+    async def run():
+        writer = GroupWriter(database)
+        try:
+            return await _light(writer, ["a", "b", "c"])
+        finally:
+            writer.close()
+
+    here = threading.current_thread().name
+    assert asyncio.run(run()) == [here] * 3
+    assert _names(database) == ["a", "b", "c"]
+
+
+def test_more_light_work_than_a_group_holds_is_all_done(database):
+    names = [f"n{n:03}" for n in range(100)]
+
+    async def run():
+        writer = GroupWriter(database)
+        try:
+            return await _light(writer, names)
+        finally:
+            writer.close()
+
+    assert len(asyncio.run(run())) == 100
+    assert _names(database) == names
+
+
+def test_the_loop_does_not_wait_for_the_write_lock(database):
+    other = Database(database.path)
+
+    async def run():
+        writer = GroupWriter(database)
+        try:
+            with other.transaction() as tx:
+                waiting = asyncio.create_task(_light(writer, ["a", "b"]))
+                for _ in range(1000):  # the loop turns all the while
+                    await asyncio.sleep(0)
+                assert not waiting.done()
+                tx.run("INSERT INTO counters VALUES ('first', 1)")
+            return await waiting
+        finally:
+            writer.close()
+
+    assert asyncio.run(run()) == ["writer", "writer"]
+    assert _names(database) == ["a", "b", "first"]
+    other.close()
+
+
+def test_while_flushes_are_slow_the_thread_does_light_work_too(database, monkeypatch):
+    async def run():
+        writer = GroupWriter(database)
+        monkeypatch.setattr("storage.writer._SLOW_SECONDS", 0.0)
+        try:
+            return [(await _light(writer, [f"n{n}"]))[0] for n in range(4)]
+        finally:
+            writer.close()
+
+    here = threading.current_thread().name
+    assert asyncio.run(run()) == [here, here, here, "writer"]
