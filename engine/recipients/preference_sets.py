@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from engine.errors import Problem
-from engine.recipients.ids import LONGEST_ID, check_id
+from engine.recipients.ids import LONGEST_ID, check_id, check_text
 from engine.recipients.properties import deep_merge
 from storage.records import JsonObject
 
@@ -130,6 +130,8 @@ def _map(
             found[key] = _strategy(value, f"{path}.{key}", problems)
         elif len(key) > _LONGEST_KEY:
             problems.append(_expected(path, f"keys of at most {_LONGEST_KEY} characters"))
+        elif (fault := check_text(key, f"{path}.{key}")) is not None:
+            problems.append(fault)
         else:
             found[key] = read(value, f"{path}.{key}", problems)
     return found

@@ -92,6 +92,17 @@ async def test_the_names_of_inline_preference_sets_are_ids_too(
     assert stored(database) == [[]] * len(TABLES)
 
 
+@pytest.mark.parametrize("part", ["workflows", "categories"])
+async def test_the_keys_of_a_preference_set_are_checked(
+    api: httpx.AsyncClient, database: Database, part: str
+) -> None:
+    body = {part: {"a\x00b": True}}
+    refused(await api.put("/v1/users/ann/preferences/default", json=body), f"{part}.a\x00b")
+    inline = await api.put("/v1/users/ann", json={"preferences": {"default": body}})
+    refused(inline, f"preferences.default.{part}.a\x00b")
+    assert stored(database) == [[]] * len(TABLES)
+
+
 async def test_the_message_names_the_character_and_its_place(api: httpx.AsyncClient) -> None:
     answer = await api.put("/v1/users/ab%07c", json={})
     [error] = answer.json()["errors"]
