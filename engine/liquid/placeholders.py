@@ -22,9 +22,9 @@ from markupsafe import Markup
 from engine.liquid.urls import is_dangerous
 
 PREFIX: Final = f"lq{secrets.token_hex(8)}x"
-_WORD: Final = re.compile(rf"{PREFIX}(\d+)q")
 _HREF: Final = re.compile(r"""\bhref\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]+)""", re.IGNORECASE)
 _ALONE: Final = re.compile(rf"<p>({PREFIX}(\d+)q)</p>")
+_KEPT_LENGTH: Final = 64 * 1024
 _BLOCK: Final = re.compile(r"\s*<(?:p|h[1-6]|ul|ol|table|div|blockquote|pre|hr)\b", re.IGNORECASE)
 
 
@@ -59,7 +59,7 @@ class Placeholders:
         index = len(self._html)
         self._html.append(as_html)
         self._plain.append(plain)
-        if plain is None and _BLOCK.match(as_html):
+        if plain is None and "<" in as_html and _BLOCK.match(as_html):
             self._blocks.add(index)
         return f"{PREFIX}{index}q"
 
@@ -94,30 +94,48 @@ class Placeholders:
 
     def fill_plain(self, text: str, convert: Callable[[str], str]) -> str:
         """Return text with values in plain form; `convert` makes text of HTML."""
-
-        def plain(match: re.Match[str]) -> str:
-            index = int(match[1])
-            if index >= len(self._html):
-                return match[0]
-            kept = self._plain[index]
-            return convert(self._html[index]) if kept is None else kept
-
-        return _WORD.sub(plain, text) if PREFIX in text else text
+        if PREFIX not in text:
+            return text
+        parts, holes = _cut(text)
+        filled = list(parts)
+        for place, index in holes:
+            if index < len(self._html):
+                plain = self._plain[index]
+                filled[place] = convert(self._html[index]) if plain is None else plain
+        return "".join(filled)
 
     def _filled(self, text: str) -> str:
-        first, *rest = text.split(PREFIX)
-        parts = [first]
-        for part in rest:
-            number, _, after = part.partition("q")
-            index = int(number) if number.isdecimal() else -1
-            if 0 <= index < len(self._html):
-                parts += (self._html[index], after)
-            else:
-                parts.append(part)
-        return "".join(parts)
+        parts, holes = _cut(text)
+        filled = list(parts)
+        for place, index in holes:
+            if index < len(self._html):
+                filled[place] = self._html[index]
+        return "".join(filled)
 
     def _without_paragraph(self, match: re.Match[str]) -> str:
         return match[1] if int(match[2]) in self._blocks else match[0]
+
+
+def _cut(text: str) -> tuple[tuple[str, ...], tuple[tuple[int, int], ...]]:
+    """Return a text in pieces, and which of them stand for which values."""
+    return _pieces(text) if len(text) > _KEPT_LENGTH else _kept_pieces(text)
+
+
+def _pieces(text: str) -> tuple[tuple[str, ...], tuple[tuple[int, int], ...]]:
+    first, *rest = text.split(PREFIX)
+    parts, holes = [first], []
+    for part in rest:
+        number, end, after = part.partition("q")
+        if end and number.isdecimal():
+            holes.append((len(parts), int(number)))
+            parts += (f"{PREFIX}{number}q", after)
+        else:
+            parts.append(part)
+    return tuple(parts), tuple(holes)
+
+
+# The text around the values is the same for every recipient of a template.
+_kept_pieces = lru_cache(maxsize=256)(_pieces)
 
 
 @lru_cache(maxsize=256)

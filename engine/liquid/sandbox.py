@@ -80,15 +80,35 @@ class SandboxContext(RenderContext):
         *,
         session: Session | None = None,
         placeholders: Placeholders | None = None,
-        **kwargs: Any,
+        globals: Mapping[str, object] | None = None,
+        disabled_tags: list[str] | None = None,
+        copy_depth: int = 0,
+        parent_context: RenderContext | None = None,
+        loop_iteration_carry: int = 1,
+        local_namespace_size_carry: int = 0,
     ) -> None:
-        """Start a context, or continue its parent's when python-liquid copies it."""
-        super().__init__(template, **kwargs)
-        # Without the library's `now` and `today`, which read the machine's clock.
+        """Start a context, or continue its parent's when python-liquid copies it.
+
+        The library's own start is left out: it takes twice as long, and puts
+        `now` and `today`, which read the machine's clock, into the scope.
+        """
+        self.env = template.env
+        self.template = template
+        self.locals = {}
+        self.globals = globals or {}
+        self.counters = {}
         self.scope = ReadOnlyChainMap(self.locals, self.globals, self.counters)
-        parent = self.parent_context
-        if isinstance(parent, SandboxContext):
-            session, placeholders = parent.session, parent.placeholders
+        # The library's other spaces are for tags that do not exist here.
+        self.tag_namespace = {"cycles": {}, "ifchanged": "", "stopindex": {}, "extends": {}}
+        self.loops = []
+        self.disabled_tags = disabled_tags or []
+        self.autoescape = self.env.autoescape
+        self._copy_depth = copy_depth
+        self.parent_context = parent_context
+        self.loop_iteration_carry = loop_iteration_carry
+        self.local_namespace_size_carry = local_namespace_size_carry
+        if isinstance(parent_context, SandboxContext):
+            session, placeholders = parent_context.session, parent_context.placeholders
         self.session = session or Session(scope={})
         self.placeholders = placeholders
         self._sizes: dict[str, int] = {}

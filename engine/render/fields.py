@@ -134,4 +134,5 @@ class Fields:
 
 def one_line(text: str) -> str:
     """Replace line breaks by spaces and trim the ends."""
-    return text.translate(_BREAKS).strip()
+    # Every character that `_BREAKS` is about is unprintable, and few texts have any.
+    return (text if text.isprintable() else text.translate(_BREAKS)).strip()
