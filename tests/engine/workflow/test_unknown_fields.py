@@ -271,8 +271,19 @@ def test_a_warning_names_the_file_the_step_and_the_field(tmp_path: Path) -> None
     assert (found.step_ref, found.path) == ("r", "template.visual_blocks[0].contnt")
 
 
-@pytest.mark.parametrize("folder", ["sample_workflows"])
-def test_the_projects_of_this_repository_have_no_warnings(folder: str) -> None:
-    project = read_project(Path(__file__).parents[3] / folder)
+def test_the_samples_have_no_warnings() -> None:
+    project = read_project(Path(__file__).parents[3] / "sample_workflows")
     assert len(project.workflows) >= 8
     assert project_warnings(project) == []
+
+
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
+
+
+def test_no_workflow_of_the_scenarios_has_warnings() -> None:
+    count = 0
+    for file in sorted(SCENARIOS.glob("*.json")):
+        for key, definition in orjson.loads(file.read_bytes())["workflows"].items():
+            assert unknown_fields(definition) == [], f"{file.name} {key}"
+            count += 1
+    assert count >= 50
