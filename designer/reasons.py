@@ -118,6 +118,7 @@ def _icon(event: str, kind: str, tone: str) -> str:
         "run_completed": "check",
         "run_cancelled": "stop",
         "run_resumed": "play",
+        "run_retried": "play",
         "branch_taken": "branch",
     }
     if tone == "bad":
@@ -213,6 +214,11 @@ def _failed(e: _Entry) -> tuple[str, str]:
     return f"{subject} {verb}", str(e.data.get("message") or "")
 
 
+def _retried(e: _Entry) -> tuple[str, str]:
+    by = e.data.get("by")
+    return "The run is tried again", f"Asked for by {by}." if by else ""
+
+
 def _plainly(title: str, sentence: str = "") -> Callable[[_Entry], tuple[str, str]]:
     return lambda e: (title.replace("{step}", e.step), sentence.replace("{step}", e.step))
 
@@ -229,6 +235,7 @@ _EVENTS: Final[Mapping[str, Callable[[_Entry], tuple[str, str]]]] = {
     "run_completed": _ended,
     "run_cancelled": _ended,
     "run_failed": _failed,
+    "run_retried": _retried,
     "trigger_conditions_evaluated": _checked,
     "conditions_evaluated": _checked,
     "step_started": _plainly("{step} started"),

@@ -18,7 +18,7 @@ def run_item(visit: Visit, run: RunRow, names: Mapping[str, str]) -> None:
         title = recipient_title(run.recipient, run.recipient_name)
         link(title, visit.address(f"runs/{run.id}"), "row-link clip")
         span(names.get(run.workflow, run.workflow), "row-note clip")
-    run_badge(run.status, run.errors)
+    run_badge(run.status, run.errors, is_parked=run.is_parked)
     Moment(run.inserted_at, visit.now, visit.zone, "moment row-age")
 
 

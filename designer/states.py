@@ -30,8 +30,10 @@ WORKFLOWS: Final = {
 }
 
 
-def run_badge(status: str, errors: int = 0) -> Tag:
-    """Show a run's status; one that ended with errors is shown as failed."""
+def run_badge(status: str, errors: int = 0, *, is_parked: bool = False) -> Tag:
+    """Show a run's status; one that ended with errors is shown as failed, or as parked."""
+    if is_parked:
+        return badge("Parked", "bad").mark("run-parked")
     if errors and status == "completed":
         return badge("Failed", "bad").mark("run-failed")
     words, tone = RUNS.get(status, (status, "idle"))

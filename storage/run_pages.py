@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from storage.dashboard import Cursor, Page, chunks, recipient_names, walk
+from storage.parked import is_parked
 from storage.records import Instant, JsonObject, RecipientRef, Run, Trigger
 from storage.runs import get_run
 from storage.sql import Sql, from_micros, loads, maybe_instant
 from storage.triggers import get_triggers
 
 # What a list can be narrowed to; `active` joins queued and processing, `failed` any with errors.
-STATES: Final = ("active", "paused", "completed", "cancelled", "failed")
+STATES: Final = ("active", "paused", "completed", "cancelled", "failed", "parked")
 _COLUMNS: Final = (
     "r.id, r.workflow, r.collection, r.recipient, r.tenant, r.status, r.error_count, r.wake_at,"
-    " r.inserted_at, r.updated_at, r.phase, r.trigger_id"
+    " r.inserted_at, r.updated_at, r.phase, r.strikes < 0"
 )
 _STATUS: Final = 5
 _RECENT: Final = "r.inserted_at, r.id"
@@ -25,6 +26,7 @@ _PARTIAL: Final = {
     "paused": ("runs_paused", "r.status = 'paused'"),
     "cancelled": ("runs_cancelled", "r.status = 'cancelled'"),
     "failed": ("runs_failed", "r.error_count > 0"),
+    "parked": ("runs_parked", "r.strikes < 0"),
 }
 
 
@@ -52,6 +54,7 @@ class RunRow:
     wake_at: Instant | None
     inserted_at: Instant
     updated_at: Instant
+    is_parked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,7 @@ class RunDetail:
     properties: JsonObject | None
     messages: tuple[tuple[str, str, str, str, str], ...]
     """(id, step ref, channel type, status, address)"""
+    is_parked: bool = False
 
 
 def latest_runs(
@@ -98,8 +102,8 @@ def _fetch(
     if wanted.recipient is not None:
         at += " INDEXED BY runs_recipient WHERE r.environment = ? AND r.collection = '$users'"
         at += " AND r.recipient = ?{after}"
-        if wanted.state == "failed":
-            at = at.replace("{after}", " AND r.error_count > 0{after}")
+        if wanted.state in ("failed", "parked"):
+            at = at.replace("{after}", f" AND {_PARTIAL[wanted.state][1]}{{after}}")
         return chunks(
             sql, at, [environment, wanted.recipient], _RECENT, after, slice(12, 14)
         ), slice(12, 14)
@@ -167,6 +171,7 @@ def _row(row: tuple[Any, ...], name: str | None) -> RunRow:
         inserted_at=from_micros(row[8]),
         updated_at=from_micros(row[9]),
         phase=row[10],
+        is_parked=bool(row[11]),
     )
 
 
@@ -190,4 +195,5 @@ def run_detail(sql: Sql, environment: str, run_id: str) -> RunDetail | None:
         trigger=trigger,
         properties=None if text is None else dict(loads(text)),
         messages=tuple((m[0], m[1], m[2], m[3], m[4]) for m in messages),
+        is_parked=is_parked(sql, environment, run_id),
     )

@@ -16,6 +16,7 @@ from designer.live import Live
 from designer.outline import step_names
 from designer.pages.missing import missing_thing
 from designer.reasons import Told, tell
+from designer.retrying import retry_run_button
 from designer.states import message_badge, run_badge
 from designer.times import clock_time, day_name, exact
 from designer.times import span as time_span
@@ -74,7 +75,7 @@ async def build(visit: Visit) -> None:
     title = recipient_title(story.detail.run.recipient, _name(story.detail))
     with frame(visit, "runs", story.workflow, lead=f"For {title}", crumb=crumb) as head:
         live: Live[_Story | None] = Live(lambda: asyncio.to_thread(_load, visit, run_id), story)
-        live.part(head.actions, _state, lambda s: run_badge(*s))
+        live.part(head.actions, _state, lambda s: _head(visit, run_id, s, live))
         with div("halves"):
             timeline = div("stack")
             with div("stack"):
@@ -88,12 +89,25 @@ async def build(visit: Visit) -> None:
         )
         live.part(facts, lambda s: s, lambda s: _facts(visit, s))
         live.part(messages, lambda s: s.detail.messages if s else (), lambda m: _messages(visit, m))
-        if story.detail.run.status not in (RunStatus.COMPLETED, RunStatus.CANCELLED):
+        is_over = story.detail.run.status in (RunStatus.COMPLETED, RunStatus.CANCELLED)
+        if not is_over or story.detail.is_parked:
             live.run(visit)
 
 
-def _state(story: _Story | None) -> tuple[str, int]:
-    return (story.detail.run.status.value, story.detail.run.error_count) if story else ("", 0)
+def _state(story: _Story | None) -> tuple[str, int, bool]:
+    if story is None:
+        return "", 0, False
+    run = story.detail.run
+    return run.status.value, run.error_count, story.detail.is_parked
+
+
+def _head(
+    visit: Visit, run_id: str, state: tuple[str, int, bool], live: Live[_Story | None]
+) -> None:
+    status, errors, is_parked = state
+    run_badge(status, errors, is_parked=is_parked)
+    if is_parked:
+        retry_run_button(visit, run_id, live.refresh)
 
 
 def _name(detail: RunDetail) -> str | None:

@@ -11,10 +11,12 @@ from designer.elements import Moment, button, div, icon, link, para, span, tag, 
 from designer.frame import frame
 from designer.live import Live, Rows
 from designer.paging import decode_cursor, pager
+from designer.retrying import retry_all_button
 from designer.states import run_badge
 from designer.visit import Visit
 from designer.wording import recipient_title
 from storage.dashboard import Cursor, Page
+from storage.parked import count_parked
 from storage.run_pages import STATES, RunFilter, RunRow, latest_runs
 from storage.runs import get_run
 
@@ -25,6 +27,7 @@ _TABS = (
     ("completed", "Completed"),
     ("cancelled", "Cancelled"),
     ("failed", "With errors"),
+    ("parked", "Parked"),
 )
 _COLUMNS = (
     ("Recipient", ""), ("Workflow", ""), ("State", ""), ("Tenant", ""), ("Started", "end"),
@@ -46,10 +49,15 @@ async def build(visit: Visit) -> RedirectResponse | None:
         "workflow": wanted.workflow,
         "recipient": wanted.recipient,
     }
-    with frame(visit, "runs", "Runs", lead="One run per recipient and trigger, with its story"):
+    parked = await asyncio.to_thread(_parked, visit) if wanted.state == "parked" else 0
+    lead = "One run per recipient and trigger, with its story"
+    with frame(visit, "runs", "Runs", lead=lead) as head:
+        if parked:
+            with head.actions:
+                retry_all_button(visit, parked)
         _toolbar(visit, wanted, names)
         if not page.rows and page.next is None:
-            _empty(wanted)
+            _empty(wanted, parked)
         else:
             rows = _table(visit, names)
             rows.show(page.rows)
@@ -72,6 +80,10 @@ def _wanted(visit: Visit) -> RunFilter:
 
 def _load(visit: Visit, wanted: RunFilter, after: Cursor | None) -> Page[RunRow]:
     return latest_runs(visit.database.read(), visit.key, wanted, after, _SIZE)
+
+
+def _parked(visit: Visit) -> int:
+    return count_parked(visit.database.read(), visit.key)
 
 
 def _toolbar(visit: Visit, wanted: RunFilter, names: dict[str, str]) -> None:
@@ -124,7 +136,7 @@ def _row(visit: Visit, names: dict[str, str], run: RunRow) -> None:
     with tag("td"):
         span(names.get(run.workflow, run.workflow), "clip")
     with tag("td"), div("state-cell"):
-        run_badge(run.status, run.errors)
+        run_badge(run.status, run.errors, is_parked=run.is_parked)
         if run.status == "paused" and run.wake_at is not None:
             Moment(run.wake_at, visit.now, visit.zone)
     with tag("td", None, "phone-off"):
@@ -133,11 +145,16 @@ def _row(visit: Visit, names: dict[str, str], run: RunRow) -> None:
         Moment(run.inserted_at, visit.now, visit.zone)
 
 
-def _empty(wanted: RunFilter) -> None:
+def _empty(wanted: RunFilter, resting: int) -> None:
     with div("card empty"):
         with div("tile idle" if wanted != RunFilter() else "tile"):
             icon("runs")
-        if wanted != RunFilter():
+        if resting and wanted == RunFilter(state="parked"):
+            tag("h2", "No run is parked")
+            para(
+                f"But triggers could not be made into runs: {resting:,}. A retry tries them again."
+            )
+        elif wanted != RunFilter():
             tag("h2", "No run matches")
             para("No run of this environment has this state, workflow and recipient.")
         else:

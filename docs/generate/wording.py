@@ -226,7 +226,8 @@ EVENTS: Final[dict[str, str]] = {
     "batch_warning": "The key or window of a batch could not be worked out.",
     "activity_cancelled": "What the run had brought was taken out of its batch.",
     "run_resumed": "A waiting run goes on.",
-    "run_failed": "The run cannot be executed at all; with the cause.",
+    "run_failed": "The run cannot be executed at all; with the cause. It is parked.",
+    "run_retried": "A person let a parked run go on where it stopped; with who it was.",
     "run_completed": "The run has ended; with a reason if it ended early.",
     "run_cancelled": "The run was ended from outside; with the reason.",
 }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable
+from functools import partial
 from typing import Final
 
 import structlog
@@ -12,13 +12,14 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from engine.runs.wake import end_due, wake_due
 from engine.trigger.fan_out import fan_out
-from engine.worker.lane import LEASE, MOST_STRIKES
+from engine.worker.lane import LEASE
 from engine.worker.retention import Retention
 from engine.worker.services import ExecutorServices
 from engine.worker.versions import newest_version
 from storage.db import is_to_blame
 from storage.faults import crash_point
 from storage.invariants import violations
+from storage.parked import MOST_STRIKES, forget_strikes, strike_expansion, struck_expansions
 from storage.timers import next_due
 from storage.triggers import get_triggers, pending_ids
 from storage.tx import Tx
@@ -45,7 +46,6 @@ class Ticker:
         self._services, self._epoch, self._wake = services, epoch, wake
         self._in_hand, self._in_flight = in_hand, in_flight
         self._scheduler = AsyncIOScheduler(timezone="UTC")
-        self._failures: Counter[str] = Counter()
         self._retention = Retention(services)
         self.violations = 0
 
@@ -123,27 +123,33 @@ class Ticker:
     async def expand(self) -> int:
         """Expand the next page of pending triggers; return how many pages.
 
-        A trigger that fails three times rests until the next start; its
+        A trigger that fails three times rests until somebody retries it; its
         neighbours go on (R-29).
         """
         services = self._services
-        resting = {id_ for id_, count in self._failures.items() if count >= MOST_STRIKES}
-        wanted = pending_ids(services.database.read(), _EXPANDED + len(resting))
+        sql = services.database.read()
+        struck = struck_expansions(sql)
+        resting = {id_ for id_, strikes in struck.items() if strikes >= MOST_STRIKES}
+        wanted = pending_ids(sql, _EXPANDED + len(resting))
         pages = 0
         for id_ in wanted:
             if id_ in resting:
                 continue
             try:
-                await services.writer.run(lambda tx, i=id_: self._expand_one(tx, i))  # type: ignore[misc]  # a default binds the loop variable
+                await services.writer.run(
+                    partial(self._expand_one, trigger_id=id_, was_struck=id_ in struck)
+                )
                 pages += 1
             except Exception as error:
                 if is_to_blame(error):
                     raise
-                self._failures[id_] += 1
-                log.exception("expansion.failed", trigger=id_, strikes=self._failures[id_])
+                strikes = await services.writer.run(partial(strike_expansion, trigger_id=id_))
+                log.exception("expansion.failed", trigger=id_, strikes=strikes)
         return pages
 
-    def _expand_one(self, tx: Tx, trigger_id: str) -> None:
+    def _expand_one(self, tx: Tx, trigger_id: str, was_struck: bool) -> None:
+        if was_struck:
+            forget_strikes(tx, trigger_id)
         trigger = get_triggers(tx, [trigger_id]).get(trigger_id)
         if trigger is not None and trigger.pending is not None:
             fan_out(tx, trigger, self._services.clock.now())

@@ -121,6 +121,7 @@ CREATE INDEX runs_recipient ON runs (environment, collection, recipient, inserte
 CREATE INDEX runs_recent ON runs (environment, inserted_at);
 CREATE INDEX runs_paused ON runs (environment, inserted_at) WHERE status = 'paused';
 CREATE INDEX runs_cancelled ON runs (environment, inserted_at) WHERE status = 'cancelled';
+CREATE INDEX runs_parked ON runs (environment, inserted_at) WHERE strikes < 0;
 CREATE INDEX runs_failed ON runs (environment, inserted_at) WHERE error_count > 0;
 CREATE TABLE timers (id INTEGER PRIMARY KEY, due_at INTEGER NOT NULL, kind TEXT NOT NULL,
   subject TEXT NOT NULL, generation INTEGER NOT NULL, environment TEXT NOT NULL);

@@ -12,6 +12,7 @@ from storage.db import Database
 from storage.ids import SeededIds, run_id
 from storage.members import Role, put_member
 from storage.migrations import migrate
+from storage.parked import mark_parked
 from storage.records import (
     DeliveryStatus,
     Message,
@@ -152,6 +153,8 @@ def _trigger(
     )  # fmt: skip
     for person, _ in chance.sample(PEOPLE, k=1 + number % 2):
         ending = _ENDINGS[(number * 5 + len(person)) % len(_ENDINGS)] if number > 2 else "running"
+        if ending == "failed" and number % 2:
+            ending = "parked"
         _run(tx, world, ids, key, trigger_id, person, at, ending)
 
 
@@ -170,15 +173,17 @@ def _run(
         [
             Run(
                 id=id_, environment="development", trigger_id=trigger_id, workflow=key, version=1,
-                recipient=ref, tenant="acme", status=status, phase=phase, inserted_at=at,
+                recipient=ref, tenant="acme", status=status, phase=phase, state={}, inserted_at=at,
                 updated_at=at + timedelta(seconds=3),
             )
         ]
     )  # fmt: skip
+    if ending == "parked":
+        mark_parked(tx, [id_])
     wake = to_micros(world.now + timedelta(minutes=37)) if ending == "paused" else None
     tx.run(
         "UPDATE runs SET wake_at = ?, error_count = ? WHERE id = ?",
-        (wake, 1 if ending == "failed" else 0, id_),
+        (wake, 1 if ending in ("failed", "parked") else 0, id_),
     )
     if wake is not None:
         tx.run(
@@ -251,7 +256,7 @@ def _story(key: str, at: datetime, ending: str, message_id: str | None) -> list[
         moment = at + timedelta(milliseconds=220 * len(entries))
         entries.append(
             {
-                "event": event, "status": "error" if event == "step_failed" else "ok",
+                "event": event, "status": "error" if event.endswith("_failed") else "ok",
                 "step_ref": ref, "step_type": kind, "attempt": 1, "data": data,
                 "inserted_at": moment.isoformat(),
             }
@@ -285,6 +290,8 @@ def _story(key: str, at: datetime, ending: str, message_id: str | None) -> list[
         log("step_failed", "email_1", "channel:email",
             message="Line 3: “recipient.nmae” is not defined")  # fmt: skip
         log("run_completed", reason="step_failed")
+    elif ending == "parked":
+        log("run_failed", message="Executing this run failed 3 times: ValueError: no such zone")
     elif ending == "cancelled":
         log("run_cancelled", reason="workflow_inactive")
     elif ending in ("completed", "skipped"):

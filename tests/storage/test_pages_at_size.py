@@ -96,7 +96,7 @@ def test_paging_through_runs_finds_each_once_newest_first(sql: Sql, wanted: RunF
     states = {
         None: "1", "active": "phase IN ('ready', 'leased')", "failed": "error_count > 0",
         "paused": "status = 'paused'", "completed": "status = 'completed'",
-        "cancelled": "status = 'cancelled'",
+        "cancelled": "status = 'cancelled'", "parked": "strikes < 0",
     }  # fmt: skip
     condition.append(states[wanted.state])
     expected = sql.rows(f"SELECT id FROM runs WHERE {' AND '.join(condition)}", params)
