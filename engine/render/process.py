@@ -38,6 +38,8 @@ _DEADLINE: Final = 2.0
 _START_TIMEOUT: Final = 60.0
 # The kernel's alarm comes first; this is for a process that was stopped.
 _GRACE: Final = 5.0
+# Deaths that one call may cost: each takes seconds, and the starting of a process.
+_MOST_KILLS: Final = 4
 _ROOT: Final = Path(__file__).resolve().parents[2]
 
 
@@ -137,16 +139,22 @@ class ProcessRenderer:
     ) -> list[RenderResult]:
         """Return one result per request, in order; fewer when patience is over.
 
+        Whoever has patience to lose also gets fewer when the batch has killed
+        the process four times; others get a `limit` fault for what is left then.
+
         Raises:
             RendererDown: the process cannot be started, or was closed.
         """
         with self._lock:
             results: list[RenderResult] = []
             until = math.inf if patience is None else time.monotonic() + patience
+            most = self.kills + _MOST_KILLS
             for chunk in self._outbox.chunks(batch):
-                results += self._render(chunk, until)
-                if time.monotonic() > until:
+                results += self._render(chunk, until, most)
+                if time.monotonic() > until or self.kills >= most:
                     break
+            if patience is None:
+                results += [_left_out()] * (len(batch) - len(results))
             self.rendered += len(results)
             return results
 
@@ -156,10 +164,14 @@ class ProcessRenderer:
             self._closed = True
             self._end()
 
-    def _render(self, chunk: Sequence[RenderRequest], until: float) -> list[RenderResult]:
+    def _render(
+        self, chunk: Sequence[RenderRequest], until: float, most: int
+    ) -> list[RenderResult]:
         results = self._attempt(chunk, until)
         is_alone = len(chunk) == 1
-        while len(results) < len(chunk) and not (results and time.monotonic() > until):
+        while len(results) < len(chunk):
+            if results and (time.monotonic() > until or self.kills >= most):
+                break
             rest = [chunk[len(results)]]
             guilty = is_alone and self._timed_out
             results += (not guilty and self._attempt(rest)) or [self._given_up()]
@@ -209,6 +221,12 @@ class ProcessRenderer:
         if child is not None:
             with contextlib.suppress(OSError):
                 child.end()
+
+
+def _left_out() -> RenderResult:
+    return limit_fault(
+        f"not rendered: {_MOST_KILLS} times a template of this batch took too much time or memory"
+    )
 
 
 def _result(item: Sequence[Any]) -> RenderResult:

@@ -120,6 +120,26 @@ def test_a_batch_that_takes_too_long_is_answered_in_part(impatient):
     assert [r.output for r in whole] == ["again", "twice"]
 
 
+@pytest.mark.req("R-29", "R-32")
+def test_a_batch_that_kills_again_and_again_is_answered_in_part(impatient):
+    batch = [text("first"), *[SLOW] * 9, text("last")]
+    results = impatient.render(batch, patience=60)
+    assert impatient.kills == 4
+    assert [r.output for r in results] == ["first", None, None, None]
+    assert {r.errors[0].kind for r in results[1:]} == {"limit"}
+    rest = impatient.render(batch[9:], patience=60)
+    assert [r.output for r in rest] == [None, "last"]
+
+
+@pytest.mark.req("R-29", "R-32")
+def test_without_patience_what_is_left_after_many_kills_gets_a_fault(impatient):
+    results = impatient.render([*[SLOW] * 9, text("last")])
+    assert impatient.kills == 4
+    assert [r.errors[0].kind for r in results] == ["limit"] * 10
+    assert "a template of this batch" in results[-1].errors[0].message
+    assert impatient.render([text("again")])[0].output == "again"
+
+
 def test_without_time_the_first_is_answered(impatient):
     assert impatient.render([text("first"), text("last")], patience=0)[0].output == "first"
 
