@@ -12,6 +12,7 @@ from app.http.request import ApiRequest, type_name
 from app.http.responses import Headers, Response, json_response, no_content
 from app.http.routing import SECRET, route
 from engine.errors import InvalidInput, Problem, TooLarge
+from engine.recipients.ids import check_text
 from engine.recipients.references import (
     Reference,
     parse_reference,
@@ -182,6 +183,9 @@ def _name(body: JsonObject) -> str:
     name = body.get("name")
     if not isinstance(name, str) or not name:
         raise InvalidInput(problems=[_expected("name", "the key of a workflow", name)])
+    fault = check_text(name, "name")
+    if fault is not None:
+        raise InvalidInput(problems=[fault])
     return name
 
 

@@ -56,6 +56,8 @@ async def test_every_parameter_of_every_path_is_checked(
 @pytest.mark.parametrize(
     ("method", "path", "field", "body"),
     [
+        ("POST", "/v1/notify", "name", {"name": "?", "recipients": ["ann"]}),
+        ("POST", "/v1/notify/cancel", "name", {"name": "?", "cancellation_key": "k"}),
         ("POST", "/v1/objects/docs/1/subscriptions", "recipients[0]", {"recipients": ["?"]}),
         ("POST", "/v1/objects/docs/1/subscriptions", "recipients[1].id",
          {"recipients": ["ben", {"id": "?", "name": "A"}]}),
