@@ -18,6 +18,10 @@ FILTERS_WITH = (
     "format_number: {}",
 )  # fmt: skip
 TEXTS = ("", " ", "q", "<b>", "a,b", "%Y", "continue", "{", "\\n", "**x**", "Europe/Paris", "é")
+LOOP_MEMBERS = (
+    *("index", "index0", "rindex", "rindex0", "first", "last", "length", "name"),
+    *("parentloop.index", "parentloop.length"),
+)
 OPERATORS = ("==", "!=", "<>", "<", ">", "<=", ">=", "contains")
 
 
@@ -81,7 +85,7 @@ class Templates:
     def path(self):
         text = self.one_of(*NAMES)
         if text == "forloop":
-            return f"forloop.{self.one_of('index', 'index0', 'rindex', 'first', 'last', 'length')}"
+            return f"forloop.{self.one_of(*LOOP_MEMBERS)}"
         while self.chance(0.35):
             member = self.one_of(*MEMBERS)
             if not member.isidentifier():

@@ -1,7 +1,7 @@
 """The templates of the other tests come out of the compiler as out of the interpreter."""
 
 import pytest
-from compiled_both_ways import Tally, differences
+from compiled_both_ways import MODES, Tally, differences
 from test_liquid_rendering import PRINTED
 from test_liquid_sandbox import LIMITED, NESTED
 
@@ -73,6 +73,16 @@ CONSTRUCTS = [
     "  {%- if t -%}  a  {%- endif -%}  b {{- s -}} c",
     "{{ x | date: context: 1 }}", "{{ s | slice: 0, 1 }}{{ s | replace: 'a', zz }}",
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("operator", ["==", "!=", "<>", "<", ">", "<=", ">=", "contains"])
+def test_every_comparison_of_every_two_kinds(operator):
+    values = ["1", "2", "1.5", "'a'", "'b'", *ODD, "zz", "nil", "blank", "empty", "true", "(1..2)"]
+    tally = Tally()
+    for left in values:
+        tests = (f"{{% if {left} {operator} {v} %}}1{{% else %}}0{{% endif %}}" for v in values)
+        assert differences(["".join(tests)], ODD, tally, MODES[:5:4]) == []
+    assert tally.compiled == 2 * len(values)
 
 
 @pytest.mark.parametrize("source", CONSTRUCTS)
