@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from liquid import BoundTemplate
+from liquid.exceptions import LiquidError
 
 from engine.liquid.compiler.nodes import statements
-from engine.liquid.compiler.runtime import NAMES
+from engine.liquid.compiler.runtime import NAMES, Over
 from engine.liquid.compiler.source import Source, Unsupported
+from engine.liquid.faults import DATA_ERRORS
 from engine.liquid.sandbox import SandboxContext
 
 _HEAD: Final = """\
@@ -26,6 +28,8 @@ _TAIL: Final = """
 """
 # Compiling takes as long as twenty renderings: a template has to come twice.
 _COMPILED_AT: Final = 2
+# What the interpreter makes a fault of; anything else would escape from it, too.
+_FAULTS: Final = (Over, LiquidError, *DATA_ERRORS, RecursionError, MemoryError)
 _UNCOMPILABLE: Final = (SyntaxError, RecursionError, MemoryError, ValueError, OverflowError)
 
 
@@ -93,7 +97,7 @@ def run(program: Program, context: SandboxContext) -> str | None:
     state = context.state() if program.changes else None
     try:
         return program.render(context)
-    except Exception:
+    except _FAULTS:
         # The interpreter says what is wrong, and where; here it is only undone.
         session.budget.steps, session.budget.output, warnings = before
         del session.warnings[warnings:]
