@@ -1,4 +1,8 @@
-"""The nouns that storage keeps and the engine reasons about; one frozen class each."""
+"""The nouns that storage keeps and the engine reasons about; one immutable class each.
+
+Those of which each run makes several are named tuples: these take a third of
+the time of a frozen dataclass to make.
+"""
 
 from __future__ import annotations
 
@@ -178,8 +182,7 @@ class Trigger:
     inserted_at: Instant
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(NamedTuple):
     """One recipient's pass through a workflow.
 
     `cursor` is the ref of the step to execute next (None: from the start).
@@ -197,17 +200,17 @@ class Run:
     tenant: str | None
     status: RunStatus
     phase: RunPhase
+    state: JsonObject
+    inserted_at: Instant
+    updated_at: Instant
     cursor: str | None = None
     resume: JsonObject | None = None
-    state: JsonObject = field(default_factory=dict)
     attempt: int = 0
     error_count: int = 0
     wake_at: Instant | None = None
     priority: int = 5
     lease_epoch: int = 0
     row_version: int = 0
-    inserted_at: Instant
-    updated_at: Instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,8 +244,7 @@ class RunBundle:
     activities: tuple[JsonObject, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(NamedTuple):
     """A stored message: what was rendered for one address on one channel."""
 
     id: str
@@ -265,6 +267,8 @@ class Message:
     data: JsonObject
     filter_data: JsonObject
     metadata: JsonObject
+    inserted_at: Instant
+    updated_at: Instant
     attempts: int = 0
     total_activities: int = 1
     total_actors: int = 0
@@ -274,8 +278,6 @@ class Message:
     interacted_at: Instant | None = None
     link_clicked_at: Instant | None = None
     archived_at: Instant | None = None
-    inserted_at: Instant
-    updated_at: Instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,8 +299,7 @@ class Outbound:
     lease_epoch: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewMessage:
+class NewMessage(NamedTuple):
     """A message to store: the record, its rendered content and what a provider gets beside it."""
 
     message: Message
@@ -308,16 +309,15 @@ class NewMessage:
     send: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageEvent:
+class MessageEvent(NamedTuple):
     """A committed fact about a message (engine E-155)."""
 
-    id: str = ""
     environment: str
     message_id: str
     event: str
     data: JsonObject
     inserted_at: Instant
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -108,38 +108,6 @@ class RunVerbs(Sql):
             ],
         )  # fmt: skip
 
-    def _ready_groups(self) -> list[tuple[int, str, str]]:
-        """Walk the distinct (priority, environment, workflow) that have ready runs."""
-        groups: list[tuple[int, str, str]] = []
-        last: tuple[int, str, str] | None = None
-        while len(groups) < 64:
-            where = "" if last is None else " AND (priority, environment, workflow) > (?,?,?)"
-            row = self.row(
-                f"SELECT priority, environment, workflow FROM runs WHERE phase = 'ready'{where}"
-                " ORDER BY priority, environment, workflow LIMIT 1",
-                last or (),
-            )
-            if row is None:
-                break
-            last = (row[0], row[1], row[2])
-            groups.append(last)
-        return groups
-
-    def claim_runs(self, now: datetime, limit: int, lease: timedelta, epoch: int) -> list[Run]:
-        """Lease up to `limit` ready runs: urgent first, shared fairly between workflows.
-
-        A claimed run is invisible to other claimers until its lease ends, so a
-        crash delays it by at most `lease`.
-        """
-        groups = self._ready_groups()
-        found: list[Run] = []
-        while groups and len(found) < limit:
-            priority = groups[0][0]
-            level = [g for g in groups if g[0] == priority]
-            groups = [g for g in groups if g[0] != priority]
-            found.extend(self._claim_level(level, limit - len(found)))
-        return self._lease(found, now + lease, epoch)
-
     def claim_suspect(self, now: datetime, lease: timedelta, epoch: int) -> tuple[Run, int] | None:
         """Lease one run that was in hand when something broke, and tell how often that was.
 
@@ -160,32 +128,9 @@ class RunVerbs(Sql):
             [(epoch, to_micros(until), run.id) for run in found],
         )
         return [
-            replace(run, phase=RunPhase.LEASED, lease_epoch=epoch, row_version=run.row_version + 1)
+            run._replace(phase=RunPhase.LEASED, lease_epoch=epoch, row_version=run.row_version + 1)
             for run in found
         ]
-
-    def _claim_level(self, level: list[tuple[int, str, str]], limit: int) -> list[Run]:
-        """Take equal shares of each workflow, then fill up with whoever has more."""
-        taken: dict[str, Run] = {}
-        share = -(-limit // len(level))
-        for size in dict.fromkeys((share, limit)):
-            has_more = False
-            for group in level:
-                if len(taken) >= limit:
-                    return list(taken.values())
-                rows = self.rows(
-                    f"SELECT {COLUMNS} FROM runs WHERE phase = 'ready' AND strikes = 0"
-                    " AND priority = ? AND environment = ? AND workflow = ?"
-                    " ORDER BY ready_at, rowid LIMIT ?",
-                    (*group, size),
-                )
-                has_more = has_more or len(rows) == size
-                for row in rows:
-                    if len(taken) < limit:
-                        taken.setdefault(row[0], run_from_row(row))
-            if not has_more:
-                break
-        return list(taken.values())
 
     def fenced(self, runs: Sequence[Run]) -> set[str]:
         """Return the ids whose row is still exactly as this worker claimed it (R-6)."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from engine.conditions.operands import UNKNOWN
 from engine.conditions.operators import Arity
@@ -13,8 +12,7 @@ from engine.conditions.scope import ConditionScope, Evaluation
 from engine.conditions.values import MISSING, shortened
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clause:
+class Clause(NamedTuple):
     """One condition and what came of it.
 
     `actual` and `expected` are the resolved sides; a path that led nowhere
@@ -47,8 +45,7 @@ class Clause:
         return json
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(NamedTuple):
     """Whether the group holds, and its clauses from left to right."""
 
     passed: bool

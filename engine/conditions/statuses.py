@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 PREFIX: Final = "$message."
 
@@ -40,8 +39,7 @@ class Status(str):
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageState:
+class MessageState(NamedTuple):
     """How far one message got; `expired` means that its record is gone."""
 
     delivery: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from engine.render.requests import RenderRequest, RenderResult
 from engine.workflow.kinds import Call, Draft, Enter, Gate
@@ -23,8 +24,7 @@ class Inputs:
     step_limit: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Produced:
+class Produced(NamedTuple):
     """A draft that became a message of this pass; `key` names its rendered content."""
 
     key: str
