@@ -63,24 +63,31 @@ class Lane:
         self._services, self._epoch, self._lock = services, epoch, render_lock
         self._send, self._can_send, self._wake = send, can_send, wake
         self.held: dict[str, Run] = {}
+        self._ahead: list[Run] = []
         self._strikes = 0
         self._is_suspects_turn = False
+
+    def in_hand(self) -> list[str]:
+        """Name the runs that are claimed here and not written back."""
+        return [*self.held, *(run.id for run in self._ahead)]
 
     async def run_once(self) -> int:
         """Take one batch as far as it goes; return how many runs it had."""
         services = self._services
         # Left over when giving back failed too, as it does on a full disk.
         await self._give_back()
-        if services.database.read().value(_HAS_READY) is None:
-            return 0
-        runs = await services.writer.run(self._claim)
+        runs, self._ahead = self._ahead, []
+        if not runs and services.database.read().value(_HAS_READY) is not None:
+            runs = await services.writer.run(self._claim)
         if not runs:
             return 0
         self.held = {run.id: run for run in runs}
         try:
             crash_point("after_claim")
             effects, contents = await self._decide(runs)
-            applied = await services.writer.run(lambda tx: self._apply(tx, effects, contents))
+            applied, self._ahead = await services.writer.run(
+                lambda tx: (self._apply(tx, effects, contents), self._claim_ahead(tx, len(runs)))
+            )
         except Exception as error:  # data nobody thought of, or a disk that is full
             is_innocent = _is_innocent(error)
             await self._give_back(None if is_innocent else error)
@@ -99,6 +106,13 @@ class Lane:
             await self._send(applied.outbound)
         # Where all wait, a moment's rest before they are looked at again.
         return len(runs) - waiting
+
+    def _claim_ahead(self, tx: Tx, taken: int) -> list[Run]:
+        """Claim the next batch in the commit of a full one: there is a backlog.
+
+        One at a time, each claim keeps its own commit.
+        """
+        return self._claim(tx) if 1 < taken == self._services.claim_limit else []
 
     def _claim(self, tx: Tx) -> list[Run]:
         now = self._services.clock.now()

@@ -45,7 +45,7 @@ class Executor:
 
     def in_hand(self) -> list[str]:
         """Name the runs that the lanes have claimed and not written back."""
-        return [run_id for lane in self.lanes for run_id in lane.held]
+        return [run_id for lane in self.lanes for run_id in lane.in_hand()]
 
     def make_lanes(self, count: int) -> list[Lane]:
         """Build lanes that share the renderer and the sender."""
