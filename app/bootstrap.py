@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,7 @@ from app.declaration import (
     UserPart,
     read_declaration,
 )
+from app.prepared import Prepared as Prepared
 from storage import channels, environments
 from storage.api_keys import KeyKind, add_signing_key
 from storage.api_keys import create as create_key
@@ -41,14 +42,6 @@ DEFAULT_CHANNELS: Final = (
     ("chat", "chat"),
     ("webhook", "http"),
 )
-
-
-@dataclass(slots=True, kw_only=True)
-class Prepared:
-    """What a start found out that people should read."""
-
-    notes: list[str] = field(default_factory=list)
-    setup_token: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import contextlib
 import ctypes
-import gc
 import importlib
 import os
 import signal
@@ -18,21 +17,22 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from typing import Any, Final
 
+import orjson
 import structlog
 
-from app.backups import back_up_regularly
 from app.folder import DataFolder
+from app.heap import loading_heap, steady_heap
 from app.logging import set_up_logging
+from app.offspring import BEAT, BEAT_SECONDS, GO, PREPARED, READY, REFUSED
 from app.settings import Settings, load_settings
 from app.supervisor import HOPELESS
 from storage.errors import TocsinError
 
 ROLES: Final = ("web", "executor", "all")
 _PR_SET_PDEATHSIG: Final = 1
-# A batch of 128 runs makes some ten thousand objects that all live until it is committed.
-_COLLECT_AFTER: Final = (20_000, 20, 50)
 _log = structlog.get_logger("app.child")
 
 
@@ -56,17 +56,6 @@ def watch_lifeline(handle: int) -> None:
     threading.Thread(target=watch, name="lifeline", daemon=True).start()
 
 
-def steady_heap() -> None:
-    """Keep the garbage collector from walking what was loaded at the start.
-
-    Going through all modules again and again took a third of the processor time
-    of a busy executor. The collector still frees what is made from now on.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_COLLECT_AFTER)
-
-
 async def run_role(
     role: str,
     settings: Settings,
@@ -75,8 +64,12 @@ async def run_role(
     ready: Callable[[], None],
     *,
     has_supervisor: bool,
+    beat: Callable[[], None] | None = None,
 ) -> None:
-    """Run a role until SIGTERM or SIGINT; `ready` is called when all of it is."""
+    """Run a role until SIGTERM or SIGINT; `ready` is called when all of it is.
+
+    `beat` is called once a second by the loop itself: silence means that it hangs.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -103,14 +96,24 @@ async def run_role(
         from app.executor import execute
 
         parts.append(execute(settings, folder, stop, lambda: part_ready("executor")))
-    backups = None
+    beside = []
     if role == "all":  # else the supervisor takes them
-        backups = asyncio.create_task(back_up_regularly(settings, folder))
+        from app.backups import back_up_regularly
+
+        beside.append(asyncio.create_task(back_up_regularly(settings, folder)))
+    if beat is not None:
+        beside.append(asyncio.create_task(_keep_beating(beat)))
     try:
         await _all_or_stop(parts, stop, settings.drain_seconds)
     finally:
-        if backups is not None:
-            backups.cancel()
+        for task in beside:
+            task.cancel()
+
+
+async def _keep_beating(beat: Callable[[], None]) -> None:
+    while True:
+        beat()
+        await asyncio.sleep(BEAT_SECONDS)
 
 
 async def _all_or_stop(
@@ -137,12 +140,43 @@ def run_loop(
     ready: Callable[[], None],
     *,
     has_supervisor: bool,
+    beat: Callable[[], None] | None = None,
 ) -> None:
     """Run a role on a fresh loop of uvloop."""
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run_role(role, settings, folder, listener, ready, has_supervisor=has_supervisor))
+        runner.run(
+            run_role(
+                role, settings, folder, listener, ready, has_supervisor=has_supervisor, beat=beat
+            )
+        )
+
+
+def _say(handle: int, kind: bytes, rest: bytes = b"") -> None:
+    """Tell the supervisor; a beat that it has no room for is dropped."""
+    with contextlib.suppress(BlockingIOError, BrokenPipeError):
+        os.write(handle, kind + rest + b"\n")
+
+
+def _prepare(
+    settings: Settings, given: argparse.Namespace, say: Callable[[bytes, bytes], None]
+) -> bool:
+    """Prepare the folder and tell what was found out; False if it cannot be served."""
+    from app.start import make_ready_and_seed
+
+    try:
+        prepared = make_ready_and_seed(
+            settings, may_migrate=not given.no_migrate, is_demo=given.demo
+        )
+    except TocsinError as error:
+        say(REFUSED, orjson.dumps(error.message))
+    except OSError as error:  # a full disk, a folder that may not be written
+        say(REFUSED, orjson.dumps(f"{error.filename or 'A file'}: {error.strerror or error}."))
+    else:
+        say(PREPARED, prepared.as_line())
+        return True
+    return False
 
 
 def main() -> int:
@@ -151,29 +185,33 @@ def main() -> int:
     parser.add_argument("role", choices=("web", "executor"))
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--lifeline", type=int, required=True)
-    parser.add_argument("--ready", type=int, required=True)
+    parser.add_argument("--words", type=int, required=True)
     parser.add_argument("--listener", type=int)
+    parser.add_argument("--prepare", action="store_true")
+    parser.add_argument("--demo", action="store_true")
+    parser.add_argument("--no-migrate", action="store_true")
     given = parser.parse_args()
+    loading_heap()
     die_with_parent(given.parent)
     # Ctrl-C reaches the whole terminal; the supervisor alone decides when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     settings = load_settings()
     set_up_logging(settings, given.role)
+    say = partial(_say, given.words)
     try:
+        if given.prepare and not _prepare(settings, given, say):
+            return HOPELESS
         # Each role loads its own part only: the executor never imports a page.
         module = importlib.import_module("app.server" if given.role == "web" else "app.executor")
         module.preload()
-        if os.read(given.lifeline, 1) != b"g":
+        if os.read(given.lifeline, 1) != GO:
             return 1
         watch_lifeline(given.lifeline)
         listener = socket.socket(fileno=given.listener) if given.listener is not None else None
-
-        def ready() -> None:
-            os.write(given.ready, b"r")
-
         run_loop(
-            given.role, settings, DataFolder(settings.data), listener, ready, has_supervisor=True
-        )
+            given.role, settings, DataFolder(settings.data), listener, lambda: say(READY),
+            has_supervisor=True, beat=lambda: say(BEAT),
+        )  # fmt: skip
     except TocsinError as error:
         _log.error("process.refused", error=error.message)
         return HOPELESS

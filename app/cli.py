@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
-from importlib.metadata import version
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final
 
 import typer
 
-from app.commands import access, care, project, sending, serving
 from storage.errors import TocsinError
 
 FAILED: Final = 1
@@ -17,23 +17,41 @@ MISUSED: Final = 2
 _Misuse: type[BaseException] = typer.BadParameter.__mro__[1]
 _Reported: type[BaseException] = _Misuse.__mro__[1]
 
-app = typer.Typer(
-    name="tocsin",
-    help="A self-hosted notification server.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    rich_markup_mode="markdown",
-)
+# Which module holds a command: only that one is imported, for a server starts faster by it.
+COMMANDS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("serve", "demo", "migrate"), "serving"),
+    **dict.fromkeys(("import", "export", "validate"), "project"),
+    **dict.fromkeys(("trigger", "inbox", "runs"), "sending"),
+    **dict.fromkeys(("keys", "users"), "access"),
+    **dict.fromkeys(("backup", "restore", "doctor", "settings"), "care"),
+}
+
+
+def command_line(arguments: Sequence[str] = ()) -> typer.Typer:
+    """Build the command line: the command that `arguments` begin with, else all of them."""
+    app = typer.Typer(
+        name="tocsin",
+        help="A self-hosted notification server.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        rich_markup_mode="markdown",
+    )
+    app.callback()(options)
+    asked = COMMANDS.get(arguments[0]) if arguments else None
+    for name in [asked] if asked else dict.fromkeys(COMMANDS.values()):
+        importlib.import_module(f"app.commands.{name}").register(app)
+    return app
 
 
 def _show_version(is_asked: bool) -> None:
     if is_asked:
+        from importlib.metadata import version
+
         typer.echo(f"tocsin {version('tocsin')}")
         raise typer.Exit
 
 
-@app.callback()
 def options(
     _version: Annotated[
         bool,
@@ -45,10 +63,6 @@ def options(
     """Take what may stand before a command."""
 
 
-for module in (serving, project, sending, access, care):
-    module.register(app)
-
-
 def main() -> None:
     """Run one command: 0 it succeeded, 1 it failed, 2 it was called wrongly."""
     sys.exit(run(sys.argv[1:]))
@@ -56,7 +70,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; a fault is one sentence on standard error."""
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(command_line(arguments))
     try:
         result = command.main(arguments, prog_name="tocsin", standalone_mode=False)
     except TocsinError as error:

@@ -1,23 +1,15 @@
-"""Seed a folder that shows what Tocsin does, and say how to use it."""
+"""Seed a folder that shows what Tocsin does; `app.demo_words` says how to use it."""
 
 from __future__ import annotations
 
-import os
 import secrets
-import shutil
-import sys
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 import orjson
-import typer
-from rich.panel import Panel
 
 from app.auth.passwords import hash_password
-from app.bootstrap import Prepared
 from app.clock import open_clock
-from app.commands.context import out
 from app.folder import DataFolder
 from app.imports import import_changed
 from app.local_keys import read_local_keys
@@ -35,11 +27,13 @@ FACTS: Final = "demo.json"
 ENVIRONMENT: Final = "development"
 EMAIL: Final = "demo@example.com"
 FIRST_CHOICES: Final = ("welcome", "new-comment")
-ONCE_ONLY: Final = "It welcomes each person once: another time, name chloe, dev or eva."
 
 
-def seed(settings: Settings) -> None:
-    """Bring samples, people and a sign-in into the folder; what is there stays."""
+def seed(settings: Settings) -> dict[str, str]:
+    """Bring samples, people and a sign-in into the folder; what is there stays.
+
+    Returns how to sign in, and what to try with which key.
+    """
     folder = data_folder(settings)
     database = Database(folder.database)
     try:
@@ -52,6 +46,8 @@ def seed(settings: Settings) -> None:
             facts["public_key"] = f"pk_demo_{secrets.token_urlsafe(24)}"
             _seed_once(database, facts, now)
             write_private(folder.path / FACTS, orjson.dumps(facts).decode())
+        key = read_local_keys(folder)[ENVIRONMENT]
+        return {**facts, "workflow": _to_try(database), "secret_key": key}
     finally:
         database.close()
 
@@ -80,50 +76,6 @@ def _seed_once(database: Database, facts: dict[str, str], now: datetime) -> None
         send_first(tx, ENVIRONMENT, now)
 
 
-def show(settings: Settings, prepared: Prepared) -> None:
-    """Print where to look, how to sign in and what to try."""
-    folder = data_folder(settings)
-    facts = read_facts(folder)
-    lines = [
-        f"Dashboard   {settings.public_url}",
-        f"Sign in     {facts['email']}  {facts['password']}",
-        f"Public key  {facts['public_key']}",
-        "",
-        "Send something (nothing leaves this machine; it lands in the inbox):",
-        "",
-    ]
-    for note in prepared.notes:
-        out.print(note, markup=False)
-    out.print(Panel.fit("\n".join(lines[:3]), title="Tocsin demo", border_style="cyan"))
-    out.print("\n".join(lines[4:]), markup=False)
-    # Outside the panel and unwrapped, so that it can be pasted as it is.
-    typer.echo(_curl(settings, folder))
-    typer.echo("")
-    typer.echo(ONCE_ONLY)
-    typer.echo(f"Look at it with  {_program()} inbox --data {folder.path}")
-    typer.echo("Stop with Ctrl-C; what is there stays.")
-    typer.echo(f"ready {settings.public_url}")
-    sys.stdout.flush()
-
-
-def _program() -> str:
-    """Name the command as it can be typed here: a virtual environment need not be active."""
-    if shutil.which("tocsin"):
-        return "tocsin"
-    program = Path(sys.argv[0])
-    return os.path.relpath(program) if program.name == "tocsin" else "tocsin"
-
-
-def _curl(settings: Settings, folder: DataFolder) -> str:
-    database = Database(folder.database)
-    try:
-        keys = [record.key for record in list_workflows(database.read(), ENVIRONMENT)]
-    finally:
-        database.close()
-    key = next((key for key in FIRST_CHOICES if key in keys), keys[0] if keys else "welcome")
-    return (
-        f"curl -X POST {settings.public_url}/v1/workflows/{key}/trigger \\\n"
-        f"  -H 'Authorization: Bearer {read_local_keys(folder)[ENVIRONMENT]}' \\\n"
-        "  -H 'Content-Type: application/json' \\\n"
-        """  -d '{"recipients": ["ann", "ben"], "actor": "eva", "data": {"text": "Hello"}}'"""
-    )
+def _to_try(database: Database) -> str:
+    keys = [record.key for record in list_workflows(database.read(), ENVIRONMENT)]
+    return next((key for key in FIRST_CHOICES if key in keys), keys[0] if keys else "welcome")

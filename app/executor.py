@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.clock import open_clock
 from app.folder import DataFolder
@@ -13,6 +13,9 @@ from app.seals import open_sealer
 from app.settings import Settings
 from storage.db import Database
 from storage.writer import DirectWriter
+
+if TYPE_CHECKING:
+    from engine.net.transport import HttpTransport
 
 
 def discover_kinds() -> None:
@@ -26,18 +29,24 @@ def discover_kinds() -> None:
 
 def preload() -> None:
     """Import what takes long, before the data folder is ready to be opened."""
-    for name in ("engine.net.transport", "engine.render.process", "engine.worker.loop"):
+    for name in ("engine.render.process", "engine.worker.loop"):
         importlib.import_module(name)
     discover_kinds()
+
+
+def _make_transport(settings: Settings) -> HttpTransport:
+    from engine.net.addresses import read_networks
+    from engine.net.transport import HttpTransport
+
+    return HttpTransport(allowed_networks=read_networks(settings.allowed_networks))
 
 
 async def execute(
     settings: Settings, folder: DataFolder, stop: asyncio.Event, ready: Callable[[], Any]
 ) -> None:
     """Move due work until `stop` is set; `ready` is called when it moves."""
+    from app.late import LateTransport
     from app.outcomes import CountingTransport, Outcomes
-    from engine.net.addresses import read_networks
-    from engine.net.transport import HttpTransport
     from engine.render.process import ProcessRenderer
     from engine.worker.loop import run_executor
     from engine.worker.services import ExecutorServices
@@ -46,9 +55,9 @@ async def execute(
     sealer = open_sealer(settings)
     database = Database(folder.database, checkpoints=True)
     renderer = ProcessRenderer()
-    transport = HttpTransport(allowed_networks=read_networks(settings.allowed_networks))
     outcomes = Outcomes()
-    # Started beside the loop: the first message need not wait for its process.
+    # Started beside the loop: only the first message may have to wait for them.
+    transport = LateTransport(lambda: _make_transport(settings))
     beside = [
         asyncio.create_task(asyncio.to_thread(renderer.start)),
         asyncio.create_task(outcomes.keep_publishing(folder, renderer)),

@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shutil
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,8 +16,8 @@ from typing import Any, Final
 import orjson
 
 from app.hint import hint_path
-from storage.db import FILE_NAME
 from storage.errors import AlreadyRunning, StorageError
+from storage.layout import FILE_NAME
 
 # How long a holder that is dead already may take to let go: its children go after it.
 _GRACE_SECONDS: Final = 3.0
@@ -88,6 +91,42 @@ class DataFolder:
             )
 
 
+@contextmanager
+def fresh_folder(folder: DataFolder) -> Iterator[Callable[[], None]]:
+    """Make the folder for a start; unless `keep` is called, what the start made is taken back.
+
+    Only a folder that was missing or empty is emptied: it can hold nothing of worth yet.
+    """
+    missing = [path for path in (folder.path, *folder.path.parents) if not path.exists()]
+    was_empty = bool(missing) or not any(folder.path.iterdir())
+    is_kept = False
+
+    def keep() -> None:
+        nonlocal is_kept
+        is_kept = True
+
+    folder.create()
+    try:
+        yield keep
+    except AlreadyRunning:  # what is there is the other server's
+        raise
+    except BaseException:
+        if was_empty and not is_kept:
+            _take_back(folder.path, missing)
+        raise
+
+
+def _take_back(path: Path, missing: list[Path]) -> None:
+    with suppress(OSError):  # the failure itself is what people must read
+        for entry in path.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+        for made in missing:
+            made.rmdir()
+
+
 class FolderLock:
     """Hold the data folder for one server; the kernel lets go when the last holder dies.
 
@@ -107,7 +146,7 @@ class FolderLock:
         path = folder.lock if role is None else folder.lock.with_name(f"lock-{role}")
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         started = time.monotonic()
-        while not _try_lock(self._handle):
+        while not _try_lock(self._handle) or not _is_at(self._handle, path):
             holder = os.pread(self._handle, 32, 0).decode(errors="replace").strip()
             patience = _DYING_SECONDS if _is_alive(holder) else _GRACE_SECONDS
             if time.monotonic() - started > patience:
@@ -117,6 +156,9 @@ class FolderLock:
                     "Stop it first, or name another folder with --data."
                 )
             time.sleep(0.02)
+            if not _is_at(self._handle, path):
+                os.close(self._handle)
+                self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         os.ftruncate(self._handle, 0)
         os.pwrite(self._handle, f"{os.getpid()}\n".encode(), 0)
 
@@ -127,6 +169,14 @@ class FolderLock:
     def release(self) -> None:
         """Let go of the folder."""
         os.close(self._handle)
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    """Tell whether the file is still the one at `path`: a failed start takes its lock file away."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _try_lock(handle: int) -> bool:

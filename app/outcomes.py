@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import Final, Protocol
+from collections import Counter
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+import structlog
 
 from app.folder import DataFolder
 from engine.net.exchange import (
@@ -18,7 +21,12 @@ from engine.net.exchange import (
     Transport,
 )
 
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.core import Metric
+
 _PUBLISH_SECONDS: Final = 2.0
+_log = structlog.get_logger("app.outcomes")
 
 
 class RenderFigures(Protocol):
@@ -29,30 +37,49 @@ class RenderFigures(Protocol):
 
 
 class Outcomes:
-    """The executor's figures, under a registry of their own."""
+    """The executor's figures; the library that writes them down is loaded at the first writing."""
 
     def __init__(self) -> None:
         """Start at zero."""
-        self.registry = CollectorRegistry()
-        self._attempts = Counter(
-            "tocsin_attempts",
-            "Calls to providers and to fetched addresses, by outcome",
-            labelnames=("kind", "outcome"),
-            registry=self.registry,
-        )
-        self._kills = Gauge(
-            "tocsin_render_kills", "Render processes that died at work", registry=self.registry
-        )
-        self._rendered = Gauge("tocsin_rendered", "Templates rendered", registry=self.registry)
+        self._attempts: Counter[tuple[str, str]] = Counter()
+        self._kills = self._rendered = 0
+        self._is_failing = False
 
     def count(self, kind: str, answer: HttpAnswer | SmtpAnswer | NetFailure) -> None:
         """Count one call."""
-        self._attempts.labels(kind=kind, outcome=outcome_of(answer)).inc()
+        self._attempts[kind, outcome_of(answer)] += 1
+
+    @cached_property
+    def registry(self) -> CollectorRegistry:
+        """Give the registry that holds these figures and no others."""
+        from prometheus_client import CollectorRegistry
+
+        registry = CollectorRegistry()
+        registry.register(self)
+        return registry
+
+    def collect(self) -> Iterator[Metric]:
+        """Give every figure of this instant."""
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        attempts = CounterMetricFamily(
+            "tocsin_attempts",
+            "Calls to providers and to fetched addresses, by outcome",
+            labels=["kind", "outcome"],
+        )
+        for labels, count in self._attempts.copy().items():
+            attempts.add_metric(labels, count)
+        yield attempts
+        yield GaugeMetricFamily(
+            "tocsin_render_kills", "Render processes that died at work", value=self._kills
+        )
+        yield GaugeMetricFamily("tocsin_rendered", "Templates rendered", value=self._rendered)
 
     def publish(self, folder: DataFolder, renderer: RenderFigures) -> None:
         """Replace the file with the figures of this instant."""
-        self._kills.set(renderer.kills)
-        self._rendered.set(renderer.rendered)
+        from prometheus_client import generate_latest
+
+        self._kills, self._rendered = renderer.kills, renderer.rendered
         draft = folder.figures.with_name(f"{folder.figures.name}.{os.getpid()}")
         draft.write_bytes(generate_latest(self.registry))
         draft.replace(folder.figures)
@@ -60,8 +87,15 @@ class Outcomes:
     async def keep_publishing(self, folder: DataFolder, renderer: RenderFigures) -> None:
         """Publish every two seconds until cancelled."""
         while True:
-            self.publish(folder, renderer)
             await asyncio.sleep(_PUBLISH_SECONDS)
+            try:
+                await asyncio.to_thread(self.publish, folder, renderer)
+            except OSError as error:  # a full disk: figures are missing, messages are not
+                if not self._is_failing:
+                    _log.warning("figures.not_written", error=str(error))
+                self._is_failing = True
+            else:
+                self._is_failing = False
 
 
 def outcome_of(answer: HttpAnswer | SmtpAnswer | NetFailure) -> str:

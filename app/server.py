@@ -19,7 +19,9 @@ from app.dispatch import AsgiApp, Outer
 from app.executor import discover_kinds
 from app.folder import DataFolder
 from app.health import Health, HealthApp, WatchedWriter
+from app.heap import steady_heap
 from app.hint import HintSender
+from app.late import LateApp
 from app.seals import open_sealer
 from app.services import Services
 from app.settings import Settings
@@ -42,9 +44,14 @@ class Web:
 
 def preload() -> None:
     """Import what takes long, before the data folder is ready to be opened."""
-    for name in ("app.api.app", "app.auth.login", "designer.shell"):
+    for name in ("app.api.app", "app.auth.login"):
         importlib.import_module(name)
     discover_kinds()
+
+
+def load_pages() -> None:
+    """Import the designer, which takes longer than everything else together."""
+    importlib.import_module("designer.shell")
 
 
 @asynccontextmanager
@@ -75,7 +82,7 @@ async def composed(
 
 
 def build_app(services: Services, folder: DataFolder, health: Health, sealer: Sealer) -> AsgiApp:
-    """Join the apps of one web process behind the outer dispatcher."""
+    """Join the apps of one web process behind the outer dispatcher; the pages come up later."""
     from app.api.app import create_api
     from app.auth.login import create_login_app
 
@@ -90,7 +97,9 @@ def build_app(services: Services, folder: DataFolder, health: Health, sealer: Se
             folder.figures,
             token.get_secret_value() if token else None,
         ),
-        designer=_designer(services, folder, sealer),
+        designer=LateApp(
+            load_pages, lambda: _designer(services, folder, sealer), on_built=steady_heap
+        ),
     )
 
 

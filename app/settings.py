@@ -7,16 +7,9 @@ import tomllib
 from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from storage.errors import TocsinError
 
@@ -34,12 +27,10 @@ class SettingsError(TocsinError):
     code = "settings_invalid"
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """What an operator may choose; frozen, handed to whoever needs a part of it."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: Path = Field(
         default=Path("data"), description="Folder of the database, the master key and the backups"
@@ -73,7 +64,7 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(
         default=9.0, ge=0, le=60, description="How long work in hand may take after SIGTERM"
     )
-    allowed_networks: Annotated[tuple[str, ...], NoDecode] = Field(
+    allowed_networks: tuple[str, ...] = Field(
         default=(), description="Private networks that workflows may call: 10.1.0.0/16, fd00::/8"
     )
     backup_every_hours: float = Field(
@@ -104,21 +95,6 @@ class Settings(BaseSettings):
             raise ValueError("an address that starts with http:// or https:// was expected")
         return value.rstrip("/") if value else value
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let options win over variables, and variables over the file."""
-        file = os.environ.get("TOCSIN_CONFIG")
-        if not file:
-            return init_settings, env_settings
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, Path(file))
-
     @property
     def public_url(self) -> str:
         """Give the address that links and the ready line show."""
@@ -127,21 +103,36 @@ class Settings(BaseSettings):
 
 
 def load_settings(**options: Any) -> Settings:
-    """Read the settings; options that are not None win.
+    """Read the settings; options that are not None win over variables, those over the file.
 
     Raises:
         SettingsError: names each faulty setting and where it was looked for.
     """
-    file = os.environ.get("TOCSIN_CONFIG")
-    if file and not Path(file).is_file():
-        raise SettingsError(f"TOCSIN_CONFIG names {file}, which is not a file.")
+    given = _from_file() | _from_variables()
+    given |= {name: value for name, value in options.items() if value is not None}
     try:
-        return Settings(**{name: value for name, value in options.items() if value is not None})
+        return Settings.model_validate(given)
     except ValidationError as error:
         faults = "; ".join(_sentence(fault) for fault in error.errors(include_url=False))
         raise SettingsError(f"{faults}. See `tocsin settings` for all names.") from None
-    except tomllib.TOMLDecodeError as error:
+
+
+def _from_file() -> dict[str, Any]:
+    file = os.environ.get("TOCSIN_CONFIG")
+    if not file:
+        return {}
+    if not Path(file).is_file():
+        raise SettingsError(f"TOCSIN_CONFIG names {file}, which is not a file.")
+    try:
+        return tomllib.loads(Path(file).read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file} is not valid TOML: {error}.") from None
+
+
+def _from_variables() -> dict[str, Any]:
+    """Read our variables; an empty one counts as not set."""
+    spelt = {name: os.environ.get(PREFIX + name.upper()) for name in Settings.model_fields}
+    return {name: value for name, value in spelt.items() if value}
 
 
 def _sentence(fault: Mapping[str, Any]) -> str:

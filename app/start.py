@@ -6,15 +6,17 @@ from dataclasses import dataclass
 
 import structlog
 
-from app.bootstrap import Prepared, prepare
+from app.bootstrap import prepare
 from app.clock import settle_clock
 from app.folder import DataFolder
 from app.local_keys import ensure_local_keys
+from app.prepared import Prepared
 from app.seals import open_sealer
 from app.settings import Settings
 from engine.timing.clock import SystemClock
 from storage.backup import take_backup
 from storage.db import Database
+from storage.environments import get_account
 from storage.errors import StorageError
 from storage.housekeeping import check_file
 from storage.ids import RandomIds
@@ -87,12 +89,28 @@ def make_ready(settings: Settings, *, may_migrate: bool = True) -> Prepared:
         clock = settle_clock(database, settings.clock_rate)
         prepared = prepare(database, sealer, clock.now(), RandomIds(), settings.bootstrap)
         ensure_local_keys(database, folder, clock.now())
+        account = get_account(database.read())
     finally:
         database.close()
+    if account is not None and account.is_sending_paused:
+        prepared.notes.append(
+            "SENDING IS PAUSED since a restore. To let it go on: "
+            f"tocsin restore --resume --data {folder.path}"
+        )
     if settings.clock_rate != 1.0:
         _log.warning("clock.accelerated", rate=settings.clock_rate, now=clock.now().isoformat())
         prepared.notes.insert(
             0,
             f"THE CLOCK RUNS {settings.clock_rate:g} TIMES AS FAST: for tests and demonstrations.",
         )
+    return prepared
+
+
+def make_ready_and_seed(settings: Settings, *, may_migrate: bool, is_demo: bool) -> Prepared:
+    """Bring the folder to where it can be served, for a demonstration with the samples in it."""
+    prepared = make_ready(settings, may_migrate=may_migrate)
+    if is_demo:
+        from app.demo import seed
+
+        prepared.sample = seed(settings)
     return prepared

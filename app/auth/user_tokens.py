@@ -7,16 +7,15 @@ import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
-
-import jwt
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from engine.errors import Unauthenticated
 
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+# What checks signatures is imported with the first token: it takes long, and many servers see none.
 SKEW_SECONDS: Final = 60
 _FEED: Final = {
     "user_feed/read": "user/feed_read",
@@ -105,6 +104,8 @@ def verify(token: str, public_keys: Sequence[str]) -> UserToken:
 
 
 def _claims(token: str, pem: str) -> dict[str, Any] | None:
+    import jwt
+
     key = _load(pem)
     if key is None:
         return None
@@ -122,6 +123,10 @@ def _claims(token: str, pem: str) -> dict[str, Any] | None:
 
 @lru_cache(maxsize=64)
 def _load(pem: str) -> RSAPublicKey | None:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
     raw = pem.strip().encode()
     try:
         if not raw.startswith(b"-----"):

@@ -13,18 +13,17 @@ import typer
 from rich.console import Console
 
 from app.commands.client import Client
+from app.commands.options import DataOption as DataOption
+from app.commands.options import Failed as Failed
 from app.folder import DataFolder, holder_of, read_state
 from app.local_keys import read_local_keys
 from app.settings import load_settings
 from storage.db import Database
-from storage.errors import StorageError, TocsinError
+from storage.errors import StorageError
 
 # In a pipe nothing is cut to the width of a terminal.
 out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
 
-DataOption = Annotated[
-    Path | None, typer.Option("--data", help="Data folder; else TOCSIN_DATA, else ./data")
-]
 EnvironmentOption = Annotated[str, typer.Option("--environment", "-e", help="Environment key")]
 UrlOption = Annotated[
     str | None,
@@ -33,12 +32,6 @@ UrlOption = Annotated[
 TokenOption = Annotated[
     str | None, typer.Option("--token", help="Secret key for --url; else TOCSIN_KEY")
 ]
-
-
-class Failed(TocsinError):
-    """What was asked does not hold, or could not be done."""
-
-    code = "failed"
 
 
 def local_folder(data: Path | None) -> DataFolder:

@@ -7,22 +7,20 @@ import os
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from app.commands.context import DataOption, Failed, out
-from app.folder import DataFolder, FolderLock, write_state
-from app.logging import set_up_logging
+from app.commands.options import DataOption, Failed
+from app.folder import DataFolder, FolderLock, fresh_folder, write_state
+from app.prepared import Prepared
 from app.settings import Settings, load_settings, unknown_variables
 from app.supervisor import Hopeless, Supervisor, local_url
 from storage.errors import StorageError
 
-if TYPE_CHECKING:
-    from app.bootstrap import Prepared
-
-# What prepares a folder is imported while the children already load: it takes half a second.
+# What serves and what prepares a folder is imported by the processes that do it.
 Role = Literal["all", "web", "executor"]
 
 
@@ -56,11 +54,11 @@ def serve(
     run_server(settings, may_migrate=not no_migrate, role=role, on_ready=announce)
 
 
-def announce(settings: Settings, prepared: Prepared | None = None) -> None:
+def announce(settings: Settings, prepared: Prepared) -> None:
     """Print what a start found out, and the ready line."""
-    for note in prepared.notes if prepared else ():
+    for note in prepared.notes:
         typer.echo(note)
-    if prepared and prepared.setup_token:
+    if prepared.setup_token:
         link = f"{settings.public_url}/setup/{prepared.setup_token}"
         typer.echo(f"Create the owner's account (once): {link}")
     typer.echo(f"ready {settings.public_url}")
@@ -73,44 +71,47 @@ def run_server(
     may_migrate: bool = True,
     role: Role = "all",
     on_ready: Callable[[Settings, Prepared], None],
-    seed: Callable[[Settings], Any] | None = None,
+    is_demo: bool = False,
 ) -> None:
-    """Hold the folder, prepare it and serve it; returns after draining."""
-    set_up_logging(settings, "supervisor")
+    """Hold the folder, prepare it and serve it; returns after draining.
+
+    A start that fails takes back what it made.
+    """
     for name in unknown_variables(os.environ):
         typer.echo(f"{name} is no setting and was ignored; `tocsin settings` lists all.", err=True)
     folder = DataFolder(settings.data)
-    folder.create()
-    lock = FolderLock(folder, role=None if role == "all" else role)
-    listener = None
-    try:
+    with fresh_folder(folder) as keep, ExitStack() as held:
+        lock = FolderLock(folder, role=None if role == "all" else role)
+        held.callback(lock.release)
+        listener = None
         if role != "executor":
-            listener = listen(settings)
+            listener = held.enter_context(listen(settings))
             settings = settings.model_copy(update={"port": listener.getsockname()[1]})
 
-        def prepare() -> Prepared:
-            from app.start import make_ready
-
-            prepared = make_ready(settings, may_migrate=may_migrate)
-            if seed is not None:
-                seed(settings)
-            return prepared
+        def announce_ready(prepared: Prepared) -> None:
+            keep()
+            on_ready(settings, prepared)
 
         if role == "all" and not settings.single_process and listener is not None:
-            supervisor = Supervisor(settings, folder, lock, listener)
-            asyncio.run(supervisor.run(prepare, lambda prepared: on_ready(settings, prepared)))
+            supervisor = Supervisor(
+                settings, folder, lock, listener, may_migrate=may_migrate, is_demo=is_demo
+            )
+            try:
+                asyncio.run(supervisor.run(announce_ready))
+            except Hopeless as error:
+                raise Failed(
+                    f"The {error} process cannot run; its log line above says why."
+                ) from None
         else:
-            prepared = None if role == "executor" else prepare()
-            _run_here(
-                role, settings, folder, listener,
-                lambda: on_ready(settings, prepared) if prepared else announce(settings),
-            )  # fmt: skip
-    except Hopeless as error:
-        raise Failed(f"The {error} process cannot run; its log line above says why.") from None
-    finally:
-        if listener is not None:
-            listener.close()
-        lock.release()
+            from app.logging import set_up_logging
+
+            set_up_logging(settings, "supervisor")
+            prepared = Prepared()
+            if role != "executor":
+                from app.start import make_ready_and_seed
+
+                prepared = make_ready_and_seed(settings, may_migrate=may_migrate, is_demo=is_demo)
+            _run_here(role, settings, folder, listener, lambda: announce_ready(prepared))
 
 
 def _run_here(
@@ -164,10 +165,9 @@ def demo(
 
     Example: `tocsin demo --port 8000`
     """
-    from app.demo import seed, show
+    from app.demo_words import show
 
-    settings = load_settings(data=data, port=port)
-    run_server(settings, seed=seed, on_ready=show)
+    run_server(load_settings(data=data, port=port), is_demo=True, on_ready=show)
 
 
 def migrate(data: DataOption = None) -> None:
@@ -185,8 +185,8 @@ def migrate(data: DataOption = None) -> None:
     finally:
         lock.release()
     if not done.applied:
-        out.print("The data folder is up to date.")
+        typer.echo("The data folder is up to date.")
         return
-    out.print(f"Applied {', '.join(done.applied)}.")
+    typer.echo(f"Applied {', '.join(done.applied)}.")
     if done.backup:
-        out.print(f"The folder as it was before: {done.backup}")
+        typer.echo(f"The folder as it was before: {done.backup}")

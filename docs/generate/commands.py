@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import typer
 
-from app.cli import app
+from app.cli import command_line
 from docs.generate.markdown import code, sections, table
 
 _INTRODUCTION: Final = """
@@ -26,13 +26,13 @@ _EXAMPLE: Final = re.compile(r"Example: `(.+)`\s*$", re.DOTALL)
 
 def page() -> str:
     """Write the page."""
-    root: Any = typer.main.get_command(app)
+    root: Any = typer.main.get_command(command_line())
     return sections(_INTRODUCTION, *(_section(path, command) for path, command in _walk(root, ())))
 
 
 def names() -> list[str]:
     """List every command as it is typed, groups and what is in them."""
-    root: Any = typer.main.get_command(app)
+    root: Any = typer.main.get_command(command_line())
     return [" ".join(path) for path, _ in _walk(root, ())]
 
 

@@ -15,7 +15,6 @@ from email.utils import format_datetime
 from hashlib import blake2b
 from typing import Any, Final
 
-import httpx
 import orjson
 
 from storage.records import JsonObject, Outbound
@@ -156,6 +155,8 @@ def _mailbox(entry: str) -> Mailbox:
     local, at, domain = (form["angle"] or form["bare"] if form else "").rpartition("@")
     if not at or not _LOCAL.fullmatch(local) or local.startswith(".") or local.endswith("."):
         raise BadAddress("expected an e-mail address such as ann@example.com")
+    import httpx  # when an address is read, not when the providers are listed
+
     try:
         # httpx knows the current rules for international names; Python's own codec does not.
         host = httpx.URL(scheme="http", host=domain).raw_host.decode("ascii")

@@ -9,7 +9,7 @@ from engine.liquid.faults import DATA_ERRORS, from_python
 from engine.render.email import render_email
 from engine.render.feed import render_feed
 from engine.render.fields import Fields
-from engine.render.requests import JsonObject, RenderFault, RenderRequest, RenderResult
+from engine.render.requests import JsonObject, RenderRequest, RenderResult
 from engine.render.short import render_chat, render_push, render_sms
 
 _CHANNELS: Final[dict[str, Callable[[Fields, Mapping[str, Any]], JsonObject]]] = {
@@ -33,11 +33,6 @@ def render_one(request: RenderRequest) -> RenderResult:
     if fields.faults:
         return RenderResult(False, None, tuple(fields.faults), warnings)
     return RenderResult(True, output, (), warnings)
-
-
-def limit_fault(message: str) -> RenderResult:
-    """Return the result of a request that had to be given up."""
-    return RenderResult(False, None, (RenderFault("limit", message),))
 
 
 def _output(fields: Fields, request: RenderRequest) -> Any:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from engine.render.inline import packed
+from engine.render.plain import packed
 from engine.render.requests import RenderRequest
 
 _KEPT_TEMPLATES: Final = 1024

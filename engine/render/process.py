@@ -28,10 +28,9 @@ from typing import Any, Final
 import orjson
 
 from engine.errors import TocsinError
-from engine.render.core import limit_fault
 from engine.render.frames import Receiver, send
 from engine.render.outbox import Outbox
-from engine.render.requests import RenderFault, RenderRequest, RenderResult
+from engine.render.requests import RenderFault, RenderRequest, RenderResult, limit_fault
 
 _MEMORY: Final = 256 * 1024 * 1024
 _DEADLINE: Final = 2.0

@@ -69,6 +69,11 @@ class RenderResult:
     warnings: tuple[str, ...] = ()
 
 
+def limit_fault(message: str) -> RenderResult:
+    """Return the result of a request that had to be given up."""
+    return RenderResult(False, None, (RenderFault("limit", message),))
+
+
 class Renderer(Protocol):
     """Render batches: one result per request, in order, never an exception."""
 

@@ -7,11 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
-from referencing import Registry
-from referencing.exceptions import Unresolvable
-
 from engine.errors import InvalidInput, Problem
 from engine.trigger.frequency import EVERY_TRIGGER
 from storage import definitions
@@ -20,6 +15,9 @@ from storage.records import JsonObject
 from storage.tx import Tx
 
 if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
+
     from engine.trigger.accept import TriggerCommand
 
 _KEPT: Final = 500
@@ -76,6 +74,10 @@ class Schemas:
         schema: Any = definition.get("trigger_data_json_schema")
         validator = None
         if isinstance(schema, dict) and schema:
+            # Imported with the first schema: most workflows have none, and a start is faster.
+            from jsonschema import Draft202012Validator
+            from referencing import Registry
+
             # An empty registry: a `$ref` to another host must never be fetched.
             validator = Draft202012Validator(schema, registry=Registry())
         frequency = str(definition.get("trigger_frequency") or EVERY_TRIGGER)
@@ -98,6 +100,8 @@ def _problems(validator: Draft202012Validator, data: JsonObject, path: str) -> l
 
 
 def _errors(validator: Draft202012Validator, data: JsonObject) -> Iterator[ValidationError]:
+    from referencing.exceptions import Unresolvable
+
     try:
         yield from validator.iter_errors(data)
     except Unresolvable as error:

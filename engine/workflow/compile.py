@@ -6,14 +6,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
-import networkx as nx
 from pydantic import ValidationError
 
 from engine.conditions.model import needs_statuses, parse_group
 from engine.errors import ConditionError, DefinitionError
 from engine.workflow.graph import END as END_NODE
-from engine.workflow.graph import TRIGGER, after, cases, chain, is_terminating, to_graph
+from engine.workflow.graph import TRIGGER, after, cases, chain, is_terminating, to_links
 from engine.workflow.kinds import STEPS, Step, kind_of
+from engine.workflow.links import Links
 from engine.workflow.plan import END, Plan, PlanStep
 from storage.records import JsonObject, WorkflowVersion
 
@@ -25,8 +25,7 @@ def compile_plan(version: WorkflowVersion) -> Plan:
         DefinitionError: a step's type is unknown or its settings do not parse.
     """
     definition = version.definition
-    graph = to_graph(definition)
-    table = _Table(graph)
+    table = _Table(to_links(definition))
     steps = tuple(table.row(ref) for ref in table.order)
     return Plan(
         environment=version.environment,
@@ -89,7 +88,7 @@ class PlanCache:
 class _Table:
     """Number the steps in reading order and resolve where each one leads."""
 
-    def __init__(self, graph: nx.DiGraph[str]) -> None:
+    def __init__(self, graph: Links) -> None:
         self.graph = graph
         self.order: list[str] = []
         self._case: dict[str, str | None] = {}  # node -> the arm that it stands in

@@ -10,18 +10,21 @@ Dicts are shared with the definition: replace them, never change them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
-
-import networkx as nx
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from engine.errors import GraphError
 from engine.workflow.definition import arms_key, arms_of, steps_of, without
+from engine.workflow.links import Links
 from storage.records import JsonObject
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 TRIGGER: Final = "trigger"
 END: Final = "end"
 RESERVED: Final = frozenset({TRIGGER, END})
-Graph = nx.DiGraph  # the stubs make it generic, the class at run time is not
+# Whatever only reads structure takes either form.
+Structure: TypeAlias = "nx.DiGraph[str] | Links"
 
 
 def to_graph(definition: Mapping[str, Any]) -> nx.DiGraph[str]:
@@ -30,7 +33,26 @@ def to_graph(definition: Mapping[str, Any]) -> nx.DiGraph[str]:
     Raises:
         GraphError: a ref is missing, reserved or used twice.
     """
-    graph: nx.DiGraph[str] = Graph()
+    # Here and not above: the executor compiles plans and never needs networkx.
+    import networkx as nx
+
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    _fill(graph, definition)
+    return graph
+
+
+def to_links(definition: Mapping[str, Any]) -> Links:
+    """Build the same structure for compiling alone, without networkx.
+
+    Raises:
+        GraphError: a ref is missing, reserved or used twice.
+    """
+    links = Links()
+    _fill(links, definition)
+    return links
+
+
+def _fill(graph: Structure, definition: Mapping[str, Any]) -> None:
     graph.add_node(
         TRIGGER,
         kind="trigger",
@@ -40,7 +62,6 @@ def to_graph(definition: Mapping[str, Any]) -> nx.DiGraph[str]:
     last = _add_chain(graph, TRIGGER, steps_of(definition))
     graph.add_node(END, kind="end")
     graph.add_edge(last, END)
-    return graph
 
 
 def from_graph(graph: nx.DiGraph[str]) -> JsonObject:
@@ -54,13 +75,13 @@ def steps_from_graph(graph: nx.DiGraph[str]) -> list[JsonObject]:
     return _read_chain(graph, _successor(graph, TRIGGER), END)
 
 
-def cases(graph: nx.DiGraph[str], ref: str) -> list[str]:
+def cases(graph: Structure, ref: str) -> list[str]:
     """List the case nodes of a container in order."""
     found = [n for n in graph.successors(ref) if graph.nodes[n]["kind"] == "case"]
     return sorted(found, key=lambda node: int(graph.nodes[node]["order"]))
 
 
-def chain(graph: nx.DiGraph[str], start: str, stop: str) -> Iterator[str]:
+def chain(graph: Structure, start: str, stop: str) -> Iterator[str]:
     """Visit the steps from `start` up to `stop`, passing over what containers hold."""
     node = start
     while node != stop:
@@ -68,18 +89,20 @@ def chain(graph: nx.DiGraph[str], start: str, stop: str) -> Iterator[str]:
         node = _successor(graph, graph.nodes[node].get("join") or node)
 
 
-def after(graph: nx.DiGraph[str], node: str) -> str:
+def after(graph: Structure, node: str) -> str:
     """Name what follows a node; for a container, what follows its join."""
     return _successor(graph, graph.nodes[node].get("join") or node)
 
 
-def is_terminating(graph: nx.DiGraph[str], case: str) -> bool:
+def is_terminating(graph: Structure, case: str) -> bool:
     """Tell whether a run ends at the end of this arm."""
     return graph.nodes[case]["case"].get("terminates") is True
 
 
 def never_reached(graph: nx.DiGraph[str]) -> list[str]:
     """List the steps that no run can reach, because every way there has ended."""
+    import networkx as nx
+
     alive: nx.DiGraph[str] = graph.copy()
     for case in nodes_of(graph, "case"):
         if is_terminating(graph, case):
@@ -92,13 +115,15 @@ def never_reached(graph: nx.DiGraph[str]) -> list[str]:
     return [ref for ref in nodes_of(graph, "step") if ref not in reached]
 
 
-def nodes_of(graph: nx.DiGraph[str], kind: str) -> list[str]:
+def nodes_of(graph: Structure, kind: str) -> list[str]:
     """List the nodes of one kind, in the order they were added."""
     return [node for node in graph if graph.nodes[node]["kind"] == kind]
 
 
 def broken_invariants(graph: nx.DiGraph[str]) -> list[str]:
     """List what is wrong with a graph, in sentences; empty when it is sound."""
+    import networkx as nx
+
     if TRIGGER not in graph or END not in graph:
         return ["The graph needs a trigger node and an end node."]
     found = []
@@ -115,6 +140,8 @@ def broken_invariants(graph: nx.DiGraph[str]) -> list[str]:
 
 
 def _broken_at(graph: nx.DiGraph[str], node: str, data: Mapping[str, Any]) -> Iterator[str]:
+    import networkx as nx
+
     out = list(graph.successors(node))
     if "join" in data:
         if data["join"] not in graph:
@@ -127,7 +154,7 @@ def _broken_at(graph: nx.DiGraph[str], node: str, data: Mapping[str, Any]) -> It
         yield f"{node} has {len(out)} successors instead of one."
 
 
-def _add_chain(graph: nx.DiGraph[str], previous: str, steps: list[JsonObject]) -> str:
+def _add_chain(graph: Structure, previous: str, steps: list[JsonObject]) -> str:
     for step in steps:
         ref = step.get("ref")
         if not isinstance(ref, str) or not ref or "/" in ref or ref in RESERVED:
@@ -141,7 +168,7 @@ def _add_chain(graph: nx.DiGraph[str], previous: str, steps: list[JsonObject]) -
     return previous
 
 
-def _add_arms(graph: nx.DiGraph[str], ref: str, step: JsonObject, key: str) -> str:
+def _add_arms(graph: Structure, ref: str, step: JsonObject, key: str) -> str:
     join = f"{ref}/join"
     graph.nodes[ref].update(join=join, arms=key, arms_at=_position(step, key))
     arms = arms_of(step)
@@ -179,7 +206,7 @@ def _read_step(graph: nx.DiGraph[str], ref: str) -> JsonObject:
     return _with_key(step, node["arms"], arms, node["arms_at"])
 
 
-def _successor(graph: nx.DiGraph[str], node: str) -> str:
+def _successor(graph: Structure, node: str) -> str:
     return next(iter(graph.successors(node)))
 
 

@@ -9,13 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sqlite_utils import Database, Migrations
+import apsw
 
 from storage.errors import SchemaTooNew
 from storage.faults import crash_point
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+    from sqlite_utils import Database, Migrations
 
 _NAME: Final = re.compile(r"^m\d{4}_[a-z0-9_]+$")
 
@@ -27,6 +29,8 @@ def _modules() -> list[ModuleType]:
 
 def migration_set() -> Migrations:
     """Collect the numbered modules as one sqlite-utils migration set."""
+    from sqlite_utils import Migrations
+
     migrations = Migrations("tocsin")
     for module in _modules():
         migrations(name=module.__name__.rsplit(".", 1)[-1])(_with_crash_point(module.apply))
@@ -47,23 +51,37 @@ def pending(path: Path) -> list[str]:
     Raises:
         SchemaTooNew: the file has migrations that this release does not know.
     """
-    migrations = migration_set()
-    db = Database(str(path))
+    known = [m for m in sorted(m.name for m in pkgutil.iter_modules(__path__)) if _NAME.match(m)]
+    applied = _applied(path)
+    unknown = [name for name in applied if name not in known]
+    if unknown:
+        raise SchemaTooNew(
+            f"The data folder was written by a newer Tocsin (it has {unknown[-1]}). "
+            "Start the release that wrote it, or restore an older backup."
+        )
+    return [name for name in known if name not in applied]
+
+
+def _applied(path: Path) -> list[str]:
+    """Read what sqlite-utils noted; it is not loaded where there is nothing to apply."""
+    if not path.exists():
+        return []
+    db = apsw.Connection(str(path))
     try:
-        known = {m.__name__.rsplit(".", 1)[-1] for m in _modules()}
-        unknown = [m.name for m in migrations.applied(db) if m.name not in known]
-        if unknown:
-            raise SchemaTooNew(
-                f"The data folder was written by a newer Tocsin (it has {unknown[-1]}). "
-                "Start the release that wrote it, or restore an older backup."
-            )
-        return [m.name for m in migrations.pending(db)]
+        names = db.execute(
+            "SELECT name FROM _sqlite_migrations WHERE migration_set = 'tocsin' ORDER BY id"
+        )
+        return [str(name) for (name,) in names]
+    except apsw.SQLError:  # no migration ran yet: the table is the first one's
+        return []
     finally:
         db.close()
 
 
 def migrate(path: Path) -> list[str]:
     """Apply what is pending to the file at `path` and return the names applied."""
+    from sqlite_utils import Database
+
     names = pending(path)
     if not names:
         return []

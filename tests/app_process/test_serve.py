@@ -33,6 +33,8 @@ def test_a_server_says_when_it_is_ready_serves_one_origin_and_drains(
     assert status == 200
     assert "unsafe-inline" not in headers["content-security-policy"]
     assert server.get("/health/live")[0] == 200
+    # The executor leaves its figures a moment after the start.
+    until(lambda: "tocsin_render_kills" in server.get("/metrics")[1])
     metrics = server.get("/metrics")[1]
     for name in ("queue_depth", "oldest_due_seconds", "wal_bytes", "render_kills"):
         assert f"tocsin_{name}" in metrics

@@ -16,6 +16,7 @@ from engine.workflow.graph import (
     never_reached,
     steps_from_graph,
     to_graph,
+    to_links,
 )
 
 
@@ -113,3 +114,14 @@ def test_a_damaged_graph_is_told_apart(damage: Any, word: str) -> None:
     graph = to_graph({"steps": [step("a"), step("b", "branch", branches=[arm(), arm()])]})
     damage(graph)
     assert word in " ".join(broken_invariants(graph))
+
+
+@given(definitions())
+@settings(max_examples=60, deadline=None)
+def test_what_plans_are_compiled_from_links_as_the_graph_does(definition: dict[str, Any]) -> None:
+    graph, links = to_graph(definition), to_links(definition)
+    assert list(links) == list(graph)
+    for node in graph:
+        assert links.nodes[node] == graph.nodes[node]
+        assert list(links.successors(node)) == list(graph.successors(node))
+        assert list(links.predecessors(node)) == list(graph.predecessors(node))
