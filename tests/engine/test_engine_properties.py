@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from engine.runs.apply import apply
 from engine.trigger.fan_out import fan_out
+from engine.worker.caller import seal_call
 from engine.worker.versions import newest_version
 from storage.invariants import violations
 from storage.triggers import get_triggers
@@ -132,8 +133,9 @@ class Turns:
             raise Crash
 
     def _apply(self, tx: Any, effects: Any, contents: Any) -> Any:
-        now = self.world.clock.now()
-        return apply(tx, effects, contents, now, newest=newest_version(tx))
+        now, seal = self.world.clock.now(), self.world.services.seal
+        sealed = [seal_call(one, seal) for one in effects]
+        return apply(tx, sealed, contents, now, newest=newest_version(tx))
 
     def _restart(self) -> None:
         """Free the leases as a new executor does, and go on with its epoch."""
