@@ -24,6 +24,7 @@ from engine.liquid.urls import is_dangerous
 PREFIX: Final = f"lq{secrets.token_hex(8)}x"
 _HREF: Final = re.compile(r"""\bhref\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]+)""", re.IGNORECASE)
 _ALONE: Final = re.compile(rf"<p>({PREFIX}(\d+)q)</p>")
+_WORDS: Final = tuple(f"{PREFIX}{index}q" for index in range(256))
 _KEPT_LENGTH: Final = 64 * 1024
 _BLOCK: Final = re.compile(r"\s*<(?:p|h[1-6]|ul|ol|table|div|blockquote|pre|hr)\b", re.IGNORECASE)
 
@@ -61,7 +62,7 @@ class Placeholders:
         self._plain.append(plain)
         if plain is None and "<" in as_html and _BLOCK.match(as_html):
             self._blocks.add(index)
-        return f"{PREFIX}{index}q"
+        return _WORDS[index] if index < len(_WORDS) else f"{PREFIX}{index}q"
 
     @property
     def size(self) -> int:

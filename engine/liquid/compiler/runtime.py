@@ -55,14 +55,16 @@ def kept(context: SandboxContext, values: Placeholders, budget: Budget, value: A
     elif kind is Markup:
         text = value
         word = values.keep(text)
-    elif kind is int:
+    elif kind is int or kind is float:
         text = str(value)
         word = values.keep(text, text)
     else:
         return printed(context, value)
     if not text:
         return ""
-    budget.write(len(text))
+    budget.output += len(text)
+    if budget.output > MAX_OUTPUT:
+        raise Over
     return word
 
 

@@ -83,7 +83,7 @@ def fenced(name: str, function: Filter, environment: object) -> Filter:
             raise FilterArgumentError(f"{name}: expected numbers", token=None) from error
         except DATA_ERRORS as error:
             raise FilterArgumentError(f"{name}: {error}", token=None) from error
-        if not isinstance(result, str) or len(result) > MAX_OUTPUT:
+        if type(result) is not float and (not isinstance(result, str) or len(result) > MAX_OUTPUT):
             check_result(result, name)
         return result
 
