@@ -15,7 +15,8 @@ from storage.ids import encode_ksuid
 from storage.records import DeliveryStatus, RecipientRef
 from storage.sql import marks, to_micros
 
-# Word for word the condition of the partial index `messages_exceptions`.
+# Word for word the conditions of the partial indexes `messages_feed`, `messages_exceptions`.
+_IN_FEED: Final = "channel_type = 'in_app_feed'"
 _EXCEPTIONS: Final = "status IN ('delivery_attempted', 'undelivered', 'bounced', 'not_sent')"
 _EXCEPTIONAL: Final = frozenset(
     {
@@ -76,11 +77,13 @@ class MessageFilter:
     """Which messages are meant; what is None or empty restricts nothing.
 
     A list matches any of its values, `data` and `tenants` each of their terms.
-    An empty `ids` means none at all.
+    An empty `ids` means none at all. `is_feed` says that the channel is an
+    in-app feed, whose items of one user an index keeps together.
     """
 
     recipient: RecipientRef | None = None
     channel_id: str | None = None
+    is_feed: bool = False
     ids: tuple[str, ...] | None = None
     run_id: str | None = None
     trigger_id: str | None = None
@@ -113,8 +116,9 @@ class MessageFilter:
             params += [self.trigger_id, environment]
             return " INDEXED BY messages_once", f"{where} AND run_id IN ({runs})", params
         if self.recipient is not None:
-            index = "messages_recipient" if self.channel_id is None else "messages_feed"
-            return f" INDEXED BY {index}", where, list(params)
+            if self.is_feed:
+                return " INDEXED BY messages_feed", f"{where} AND {_IN_FEED}", list(params)
+            return " INDEXED BY messages_recipient", where, list(params)
         if len(self.statuses) == 1 and self.statuses[0] in _EXCEPTIONAL:
             # The equality comes first: SQLite would loop over the list, and then sort.
             where += f" AND status = ? AND {_EXCEPTIONS}"

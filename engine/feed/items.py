@@ -61,6 +61,7 @@ class FeedOptions:
         return MessageFilter(
             recipient=RecipientRef(USERS, self.user),
             channel_id=self.channel_id,
+            is_feed=True,
             archived=ARCHIVED[self.archived],
             tenants=self.tenants,
             workflows=() if self.source is None else (self.source,),

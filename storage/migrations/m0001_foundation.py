@@ -180,7 +180,8 @@ CREATE TABLE messages (id TEXT PRIMARY KEY, environment TEXT NOT NULL, run_id TE
   link_clicked_at INTEGER,
   archived_at INTEGER, inserted_at INTEGER NOT NULL, updated_at INTEGER NOT NULL);
 CREATE UNIQUE INDEX messages_once ON messages (run_id, step_ref, channel_id, address, iteration);
-CREATE INDEX messages_feed ON messages (environment, channel_id, collection, recipient, id);
+CREATE INDEX messages_feed ON messages (environment, channel_id, collection, recipient, id)
+  WHERE channel_type = 'in_app_feed';
 CREATE INDEX messages_recipient ON messages (environment, collection, recipient, id);
 CREATE INDEX messages_list ON messages (environment, id);
 CREATE INDEX messages_caught ON messages (environment, channel_type, id)
