@@ -224,8 +224,7 @@ class MessageBrief:
     address: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunBundle:
+class RunBundle(NamedTuple):
     """Everything stored that one `advance` may look at, read in one go.
 
     `records` maps every reference that may be needed (recipient, actor,

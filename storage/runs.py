@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from storage.records import JsonObject, RecipientRef, Run, RunPhase, RunStatus
 from storage.sql import (
@@ -33,8 +32,7 @@ _UPDATE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunChange:
+class RunChange(NamedTuple):
     """What a pass makes of a run's row; fenced by the row version it was claimed at."""
 
     run: Run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -138,10 +138,10 @@ def _pass_gate(tx: Tx, effects: Effects, entries: list[Any], now: datetime) -> R
         entries.append(
             entry("throttle_passed", now, step_ref=ref, step_type="throttle", data=detail)
         )
-        return replace(change, phase=RunPhase.READY, resume={"kind": "gate"})
+        return change._replace(phase=RunPhase.READY, resume={"kind": "gate"})
     entries.append(entry("throttle_reached", now, step_ref=ref, step_type="throttle", data=detail))
     entries.append(entry("run_completed", now, data={"reason": "throttled"}))
-    return replace(change, status=RunStatus.COMPLETED, phase=RunPhase.DONE, resume=None)
+    return change._replace(status=RunStatus.COMPLETED, phase=RunPhase.DONE, resume=None)
 
 
 def _take_slot(tx: Tx, effects: Effects, entries: list[Any], now: datetime) -> RunChange:
@@ -150,10 +150,10 @@ def _take_slot(tx: Tx, effects: Effects, entries: list[Any], now: datetime) -> R
     frequency = effects.plan.trigger_frequency
     slot = slot_of(frequency, run.tenant)
     if tx.take_frequency_slot(run.environment, run.workflow, run.recipient, slot, run.id):
-        return replace(change, phase=RunPhase.READY)
+        return change._replace(phase=RunPhase.READY)
     entries.append(entry("trigger_frequency_reached", now, data={"frequency": frequency}))
     entries.append(entry("run_completed", now, data={"reason": "trigger_frequency_reached"}))
-    return replace(change, status=RunStatus.COMPLETED, phase=RunPhase.DONE)
+    return change._replace(status=RunStatus.COMPLETED, phase=RunPhase.DONE)
 
 
 def _message(effects: Effects, item: Produced, contents: Contents, now: datetime) -> NewMessage:

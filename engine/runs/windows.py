@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from engine.runs.effects import Effects
@@ -110,19 +109,18 @@ def _pause(tx: Tx, effects: Effects, arrival: Arrival, now: datetime, entry_: En
         case "opens" | "holds":
             event = "batch_opened" if arrival.role == "opens" else "batch_held"
             note(event, {"closes": closes, "key": entry_.key})
-            change = replace(change, status=RunStatus.PAUSED, phase=RunPhase.WINDOW, resume=None)
+            change = change._replace(status=RunStatus.PAUSED, phase=RunPhase.WINDOW, resume=None)
         case "absorbed":
             holder = arrival.window.holder_run_id if arrival.window else None
             note("activity_batched", {"batch_run": holder, "closes": closes, "key": entry_.key})
             entries.append(entry("run_completed", now, data={"reason": "activity_batched"}))
-            change = replace(change, status=RunStatus.COMPLETED, phase=RunPhase.DONE, resume=None)
+            change = change._replace(status=RunStatus.COMPLETED, phase=RunPhase.DONE, resume=None)
         case "leads":
             note("batch_flushed_leading", {"closes": closes, "key": entry_.key})
-            change = replace(change, phase=RunPhase.READY, resume={"kind": "window"})
+            change = change._replace(phase=RunPhase.READY, resume={"kind": "window"})
         case "unbatched":
             note("step_skipped", {"reason": "invalid_window", "message": entry_.error}, "error")
-            change = replace(
-                change,
+            change = change._replace(
                 phase=RunPhase.READY,
                 resume={"kind": "window"},
                 error_count=change.error_count + 1,
