@@ -71,7 +71,9 @@ class Settings(BaseModel):
         default=24.0, ge=0, description="Pause between backups while serving; 0 takes none"
     )
     backup_keep: int = Field(default=7, ge=1, description="Newest backups that are kept")
-    log_days: int = Field(default=30, ge=1, description="Days that logs are kept")
+    log_days: int = Field(
+        default=30, ge=1, description="Days that logs, messages and ended runs are kept"
+    )
     rate_limits: bool = Field(
         default=False, description="Refuse API requests above the documented rates with 429"
     )
