@@ -157,8 +157,6 @@ class _Writer(HTMLParser):
 
 
 def _write(html: str) -> str:
-    if "<" not in html and "&" not in html:
-        return _SPACES.sub(" ", html).strip(" ").rstrip()
     writer = _Writer()
     writer.feed(html)
     return writer.text()
@@ -169,4 +167,6 @@ _write_kept = lru_cache(maxsize=_KEPT)(_write)
 
 def text_of(html: str) -> str:
     """Return HTML as text: links as `label (url)`, bullets, `> ` for quotes."""
+    if "<" not in html and "&" not in html:
+        return _SPACES.sub(" ", html).strip(" ").rstrip()
     return _write(html) if len(html) > _KEPT_LENGTH else _write_kept(html)
