@@ -20,10 +20,11 @@ from engine.liquid.sandbox import SandboxContext
 from engine.liquid.scan import scan, unclosed
 from engine.liquid.values import Missing
 
-# A syntax tree takes about a hundred times the memory of its source, so the cache
-# is bounded by source length as well as by number.
+# A syntax tree takes up to a hundred times the memory of its source, and what is
+# compiled from it somewhat more, so the cache is bounded by source length as well as by
+# number.
 _CACHED_TEMPLATES: Final = 2048
-_CACHED_CHARACTERS: Final = 1024 * 1024
+_CACHED_CHARACTERS: Final = 512 * 1024
 
 patches.install()
 

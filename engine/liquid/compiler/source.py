@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 # Above, compiling takes longer than it saves.
-_MAX_LINES: Final = 2000
+_MAX_CHARACTERS: Final = 160_000
 _PLAIN: Final = (str, int, float)
 
 
@@ -48,6 +48,7 @@ class Source:
         self._lines: list[str] = []
         self._depth = 1
         self._names = 0
+        self._characters = 0
         self._written = 0
 
     def text(self) -> str:
@@ -72,8 +73,9 @@ class Source:
         return f"{kind}{self._names}"
 
     def line(self, text: str) -> None:
-        """Add a line; raises when there are too many."""
-        if len(self._lines) >= _MAX_LINES:
+        """Add a line; raises when there is too much."""
+        self._characters += len(text)
+        if self._characters > _MAX_CHARACTERS:
             raise Unsupported("the template is too long")
         self._lines.append(f"{' ' * self._depth}{text}")
 

@@ -97,9 +97,12 @@ def test_a_template_that_meets_a_limit_compiles_quickly_or_not_at_all(source):
     assert len(text) < 250_000
 
 
-def test_a_huge_template_is_left_to_the_interpreter():
+@pytest.mark.parametrize(
+    "source", ["{{ a }}" * 2_000, "{% cycle " + "a.b, " * 3_000 + "a %}"], ids=["lines", "one line"]
+)
+def test_a_huge_template_is_left_to_the_interpreter(source):
     with pytest.raises(Unsupported, match="too long"):
-        compile_program(parsed("{{ a }}" * 2_000), kept=False)
+        compile_program(parsed(source), kept=False)
 
 
 def test_a_template_that_Python_cannot_nest_is_left_to_the_interpreter():
