@@ -27,6 +27,8 @@ from engine.timing.clock import ManualClock
 from storage.records import Outbound
 
 HOST: Final = "provider.test"
+# Tells what a scripted provider asks from what a step asks of a host of that name.
+_MARK: Final = (("x-scripted", "1"),)
 STATUS_OF: Final = {
     "accepted": 202,
     "delivered": 200,
@@ -46,10 +48,12 @@ class ScriptedProvider(Provider[ProviderConfig]):
     channel_types = frozenset({"email", "sms", "push", "chat", "http"})
 
     def build(self, outbound: Outbound, config: ProviderConfig) -> HttpRequest:
+        """Address the script by channel and message."""
         url = f"https://{HOST}/{outbound.channel_id}/{outbound.message_id}"
-        return HttpRequest(method="POST", url=url, body=outbound.address.encode())
+        return HttpRequest(method="POST", url=url, headers=_MARK, body=outbound.address.encode())
 
     def classify(self, answer: Answer) -> SendResult:
+        """Read the outcome that the script gave."""
         if not isinstance(answer, HttpAnswer):
             return Retryable("the provider did not answer")
         match OUTCOME_OF[answer.status]:
@@ -91,6 +95,7 @@ class Rule:
     responses: list[dict[str, Any]] = field(default_factory=list)
 
     def take(self) -> dict[str, Any]:
+        """Give the next response."""
         return self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
 
 
@@ -98,6 +103,7 @@ class ScriptedTransport:
     """Answer from a script in no time; a time-out takes the call's limit on the clock."""
 
     def __init__(self, clock: ManualClock) -> None:
+        """Answer nothing yet."""
         self.clock = clock
         self.outcomes: dict[str, list[str]] = {}
         self.rules: list[Rule] = []
@@ -108,12 +114,14 @@ class ScriptedTransport:
         self.unanswered: list[str] = []
 
     def provide(self, channel_id: str, outcomes: Sequence[str]) -> None:
+        """Let a channel's provider give these outcomes in turn; the last one repeats."""
         unknown = set(outcomes) - {*STATUS_OF, TIMEOUT}
         if unknown or not outcomes:
             raise ValueError(f"expected outcomes out of {[*STATUS_OF, TIMEOUT]}, got {outcomes}")
         self.outcomes[channel_id] = list(outcomes)
 
     def answer(self, match: dict[str, Any], responses: Sequence[dict[str, Any]]) -> None:
+        """Answer requests that match with these responses; newer rules go first."""
         self.rules.insert(0, Rule(match, list(responses)))
 
     async def send(
@@ -123,14 +131,18 @@ class ScriptedTransport:
         timeout: float | None = None,  # noqa: ASYNC109 - the signature of `Transport`
         allow_private: bool = False,
     ) -> HttpAnswer | NetFailure:
+        """Answer a request from the script; an unscripted one is refused and noted."""
         host, _, path = request.url.removeprefix("https://").partition("/")
         self.calls[host] += 1
         limit = request.timeout if timeout is None else timeout
-        if host == HOST:
-            return await self._provider(*path.split("/"), request.body or b"", limit)
+        if host == HOST and request.headers == _MARK:
+            channel, _, message = path.partition("/")
+            return await self._provider(channel, message, request.body or b"", limit)
         return await self._server(request, limit)
 
-    async def _provider(self, channel: str, message: str, address: bytes, limit: float) -> Any:
+    async def _provider(
+        self, channel: str, message: str, address: bytes, limit: float
+    ) -> HttpAnswer | NetFailure:
         script = self.outcomes.get(channel, ["accepted"])
         outcome = script.pop(0) if len(script) > 1 else script[0]
         self.attempted.append(Attempted(at=self.clock.now(), message_id=message, outcome=outcome))
@@ -159,9 +171,11 @@ class ScriptedTransport:
         return NetFailure(kind="timeout", message="the server took too long", duration=limit)
 
     def next_wake(self) -> datetime | None:
+        """Say when the first time-out is over."""
         return min((due for due, _ in self.sleepers), default=None)
 
     def wake(self, now: datetime) -> None:
+        """End the time-outs that are over."""
         due = [s for s in self.sleepers if s[0] <= now]
         self.sleepers = [s for s in self.sleepers if s[0] > now]
         for _, over in due:
@@ -169,6 +183,7 @@ class ScriptedTransport:
                 over.set_result(None)
 
     async def mail(self, mail: SmtpMail) -> SmtpAnswer | NetFailure:
+        """Refuse: no channel of a scenario speaks SMTP."""
         return self._unanswered(f"mail to {mail.recipients}")
 
     def _unanswered(self, what: str) -> NetFailure:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
+from engine.simulate.offsets import offset
+from engine.simulate.world import World
 from engine.timing.instants import format_instant, parse_instant
+from engine.workflow.definition import steps_of, walk
 from storage import definitions, recipients
 from storage.channels import channels_for
 from storage.logs import message_events
-from storage.records import Engagement, Message, RecipientRef, Run
-from tests.engine.scenario_file import JsonObject, offset
-from tests.engine.world import World
+from storage.records import Engagement, JsonObject, Message, RecipientRef, Run
 
 # Instants in the details of a timeline that read better as offsets.
 _INSTANTS: Final = ("closes", "until", "next_attempt_at")
@@ -28,6 +28,7 @@ class Report:
     """Read a world that has come to rest."""
 
     def __init__(self, world: World, now: datetime) -> None:
+        """Look up the names that ids stand for."""
         self.world, self.now = world, now
         self.keys = {
             c.id: c.key for c in channels_for(world.sql(), world.env, lambda s, r: {}).values()
@@ -40,15 +41,19 @@ class Report:
 
     def _note(self, workflow: str, number: int) -> None:
         version = definitions.get_version(self.world.sql(), self.world.env, workflow, number)
-        assert version is not None
+        if version is None:
+            return
         self.versions[version.id] = number
-        for step in steps_of(version.definition.get("steps", [])):
-            self.types[workflow, step["ref"]] = step.get("channel_type") or step["type"]
+        for place in walk(steps_of(version.definition)):
+            type_ = place.step.get("channel_type") or place.step.get("type", "")
+            self.types[workflow, place.ref or ""] = type_
 
     def at(self, instant: datetime | None) -> str | None:
+        """Write an instant as an offset from the start."""
         return offset(instant, self.now)
 
     def message(self, m: Message) -> JsonObject:
+        """Show one message."""
         world = self.world
         events = message_events(world.sql(), world.env, m.id)
         sent = next((e.inserted_at for e in events if e.event in _REACHED), None)
@@ -77,6 +82,7 @@ class Report:
         }
 
     def run(self, run: Run) -> JsonObject:
+        """Show one run with its timeline."""
         timeline = [self._entry(run, entry) for entry in self.world.timeline(run)]
         ended = run.status.value in ("completed", "cancelled")
         return {
@@ -108,6 +114,7 @@ class Report:
         return {**shown, "detail": detail}
 
     def requests(self) -> list[JsonObject]:
+        """List what steps asked of other servers."""
         return [
             {
                 "at": self.at(asked.at),
@@ -135,6 +142,7 @@ class Report:
         return found
 
     def document(self, scenario: JsonObject, rejected: list[JsonObject]) -> JsonObject:
+        """Gather the result document."""
         return {
             "name": scenario.get("name", ""),
             "ended_at": format_instant(self.world.clock.now()),
@@ -144,11 +152,3 @@ class Report:
             "requests": self.requests(),
             "state": self.state(scenario.get("expect", {}).get("state", {})),
         }
-
-
-def steps_of(steps: list[Any]) -> Iterator[JsonObject]:
-    """Walk all steps, those in branches too."""
-    for step in steps:
-        yield step
-        for arm in step.get("branches") or []:
-            yield from steps_of(arm.get("steps") or [])
