@@ -71,6 +71,9 @@ class Settings(BaseModel):
         default=24.0, ge=0, description="Pause between backups while serving; 0 takes none"
     )
     backup_keep: int = Field(default=7, ge=1, description="Newest backups that are kept")
+    hang_seconds: float = Field(
+        default=30.0, ge=2, description="Silence after which a process counts as hanging"
+    )
     log_days: int = Field(
         default=30, ge=1, description="Days that logs, messages and ended runs are kept"
     )

@@ -20,7 +20,7 @@ from storage.environments import get_account
 from storage.errors import StorageError
 from storage.housekeeping import check_file
 from storage.ids import RandomIds
-from storage.migrations import migrate, pending
+from storage.migrations import is_blank, migrate, pending
 from storage.rotation import finish_rotation, has_sealed
 from storage.secrets import FILE_NAME
 
@@ -47,10 +47,10 @@ def bring_up_to_date(folder: DataFolder, *, may_migrate: bool = True) -> Migrate
         StorageError: it is damaged, newer than this release, or may not be migrated.
     """
     check_file(folder.database, folder.backups)
-    is_new = not folder.database.exists() or folder.database.stat().st_size == 0
     names = pending(folder.database)
     if not names:
         return Migrated(applied=[], backup=None)
+    is_new = is_blank(folder.database)
     if not may_migrate and not is_new:
         raise StorageError(
             f"The data folder lacks {len(names)} migrations ({', '.join(names)}) and --no-migrate "

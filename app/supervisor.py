@@ -32,13 +32,13 @@ from storage.errors import TocsinError
 
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 10.0
+# One that became ready has done work: it is waited for less long than one that cannot start.
+_LONGEST_PAUSE_OF_READY: Final = 1.0
 # A child that lived this long was well: its next pause is the first one again.
 _STEADY_SECONDS: Final = 30.0
 _GRACE_SECONDS: Final = 1.0
 # Before the first `ready` nobody relies on the server: a clear end beats trying for ever.
 _EARLY_DEATHS: Final = 3
-# A loop that did not turn for so long will not turn again; a slow disk is not that slow.
-HANG_SECONDS: Final = 30.0
 # Backups begin once clients that waited for the start have been served.
 _BACKUPS_AFTER_SECONDS: Final = 5.0
 # How a child says that starting it again would not help.
@@ -68,7 +68,6 @@ class Supervisor:
         *,
         may_migrate: bool = True,
         is_demo: bool = False,
-        hang_seconds: float = HANG_SECONDS,
     ) -> None:
         """Keep what every child inherits: settings, lock and listening socket."""
         self._settings = settings
@@ -77,7 +76,6 @@ class Supervisor:
         self._listener = listener
         self._prepare = ["--prepare", *(["--demo"] if is_demo else [])]
         self._prepare += [] if may_migrate else ["--no-migrate"]
-        self._hang_seconds = hang_seconds
         self._stop = asyncio.Event()
         self._children: dict[str, Child] = {}
         self._ready = {role: asyncio.Event() for role in ROLES}
@@ -206,6 +204,8 @@ class Supervisor:
                 raise Hopeless(role)
             if loop.time() - child.started_at > _STEADY_SECONDS:
                 pause = _FIRST_PAUSE
+            elif child.is_ready:
+                pause = min(pause, _LONGEST_PAUSE_OF_READY)
             self._note(self._state)
             self._log("error", "process.died", role=role, status=status, restart_in=pause)
             await asyncio.sleep(pause)
@@ -227,7 +227,7 @@ class Supervisor:
                 if not child.is_ready or child.process.returncode is not None:
                     continue
                 child.silent_seconds += BEAT_SECONDS
-                if child.silent_seconds <= self._hang_seconds:
+                if child.silent_seconds <= self._settings.hang_seconds:
                     continue
                 if is_stopped(child.process.pid):
                     child.silent_seconds = 0.0

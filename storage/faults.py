@@ -1,16 +1,20 @@
 """Name the instants at which a crash would hurt most, so that tests can cause one.
 
 `TOCSIN_FAULT="after_claim:3"` kills the process with SIGKILL when it passes
-`after_claim` for the third time; `:raise` raises `InjectedFault` instead.
-Several are parted by commas. Without the variable a point costs one look-up.
+`after_claim` for the third time; `:raise` raises `InjectedFault` instead, and
+`:hang` never goes on. Several are parted by commas. `TOCSIN_FAULT="@FILE"` reads
+them from a file that may change while the process runs; whoever strikes first
+takes the file away. Without the variable a point costs one look-up.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 VARIABLE: Final = "TOCSIN_FAULT"
@@ -37,6 +41,9 @@ POINTS: Final[Mapping[str, str]] = {
 }
 
 
+_MODES: Final = ("", "kill", "raise", "hang")
+
+
 class InjectedFault(BaseException):
     """What a `:raise` fault raises; no ordinary handler may swallow it."""
 
@@ -44,7 +51,7 @@ class InjectedFault(BaseException):
 @dataclass(slots=True, kw_only=True)
 class _Fault:
     nth: int
-    is_raise: bool
+    mode: str = "kill"
     passed: int = 0
 
 
@@ -53,14 +60,49 @@ def _parse(text: str) -> dict[str, _Fault]:
     for part in filter(None, (p.strip() for p in text.split(","))):
         name, _, rest = part.partition(":")
         nth, _, mode = rest.partition(":")
-        if name not in POINTS or not (nth or "1").isdigit() or mode not in ("", "kill", "raise"):
+        if (
+            name not in POINTS
+            or not (nth or "1").isdigit()
+            or mode not in ("", "kill", "raise", "hang")
+        ):
             known = ", ".join(POINTS)
-            raise ValueError(f"{VARIABLE}: {part!r} is not name:nth[:kill|raise]; names: {known}")
-        faults[name] = _Fault(nth=int(nth or 1), is_raise=mode == "raise")
+            raise ValueError(
+                f"{VARIABLE}: {part!r} is not name:nth[:kill|raise|hang]; names: {known}"
+            )
+        faults[name] = _Fault(nth=int(nth or 1), mode=mode or "kill")
     return faults
 
 
-_armed: dict[str, _Fault] = _parse(os.environ.get(VARIABLE, ""))
+class _File:
+    """A file of faults that is looked at whenever a point is passed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen = 0
+
+    def look(self) -> None:
+        """Arm what the file says now, if it changed."""
+        try:
+            stamp = self._path.stat().st_mtime_ns
+            text = self._path.read_text() if stamp != self._seen else None
+        except FileNotFoundError:
+            stamp, text = 0, "" if self._seen else None
+        self._seen = stamp
+        if text is not None:
+            arm(text)
+
+    def take(self) -> bool:
+        """Take the file away; False if another process did so first."""
+        try:
+            self._path.unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+
+_text = os.environ.get(VARIABLE, "")
+_file = _File(Path(_text[1:])) if _text.startswith("@") else None
+_armed: dict[str, _Fault] = {} if _file else _parse(_text)
 
 
 def arm(text: str) -> None:
@@ -70,7 +112,9 @@ def arm(text: str) -> None:
 
 
 def crash_point(name: str) -> None:
-    """Die or raise here if the fault `name` is armed and its turn has come."""
+    """Die, raise or hang here if the fault `name` is armed and its turn has come."""
+    if _file is not None:
+        _file.look()
     if not _armed:
         return
     fault = _armed.get(name)
@@ -79,8 +123,10 @@ def crash_point(name: str) -> None:
             raise ValueError(f"{name!r} is not a registered crash point")
         return
     fault.passed += 1
-    if fault.passed != fault.nth:
+    if fault.passed != fault.nth or (_file is not None and not _file.take()):
         return
-    if fault.is_raise:
+    if fault.mode == "raise":
         raise InjectedFault(name)
+    while fault.mode == "hang":
+        time.sleep(3600)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -26,30 +26,38 @@ class Group:
     log: Path
     process: subprocess.Popen[bytes] | None = None
     starts: list[float] = field(default_factory=list)
-    is_armed: bool = False
 
     @property
     def url(self) -> str:
         """Give the server's address."""
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self, fault: str = "") -> None:
-        """Start the server and wait for its ready line; a fault may kill it before."""
+    @property
+    def fault_file(self) -> Path:
+        """Give the file from which the running processes read the fault that is armed."""
+        return self.data.with_name("fault")
+
+    def arm(self, fault: str) -> None:
+        """Arm a fault in the running server; the process that it strikes takes it away."""
+        draft = self.fault_file.with_suffix(".new")
+        draft.write_text(fault)
+        draft.replace(self.fault_file)
+
+    def start(self) -> None:
+        """Start the server and wait for its ready line."""
         environ = {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"}
-        environ |= {"TOCSIN_ALLOWED_NETWORKS": "127.0.0.0/8", "TOCSIN_FAULT": fault}
+        environ |= {"TOCSIN_ALLOWED_NETWORKS": "127.0.0.0/8", "TOCSIN_FAULT": f"@{self.fault_file}"}
         environ["TOCSIN_LOG_LEVEL"] = "warning"
         command = [
             sys.executable, "-m", "app.cli", "serve", "--data", str(self.data),
             "--port", str(self.port), "--bootstrap", str(self.bootstrap),
         ]  # fmt: skip
         began = time.monotonic()
-        self.is_armed = bool(fault)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=log, env=environ, start_new_session=True
             )
-        if not fault:
-            self._wait_ready(began)
+        self._wait_ready(began)
 
     def _wait_ready(self, began: float) -> None:
         assert self.process is not None
@@ -63,17 +71,16 @@ class Group:
     def children(self) -> dict[str, int]:
         """Return the pids of the web process and the executor."""
         found: dict[str, int] = {}
-        parent = self.process.pid if self.process else 0
-        for entry in Path("/proc").iterdir():
-            if not entry.name.isdecimal():
-                continue
+        pids = ""
+        with contextlib.suppress(OSError):
+            for task in Path(f"/proc/{self.process.pid if self.process else 0}/task").iterdir():
+                pids += (task / "children").read_text() + " "
+        for pid in pids.split():
             with contextlib.suppress(OSError):
-                stat = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-                if int(stat[1]) == parent and stat[0] != "Z":
-                    words = (entry / "cmdline").read_bytes().split(b"\0")
-                    for role in ("web", "executor"):
-                        if role.encode() in words:
-                            found[role] = int(entry.name)
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                for role in ("web", "executor"):
+                    if role.encode() in words and _is_alive(int(pid)):
+                        found[role] = int(pid)
         return found
 
     def kill_group(self) -> None:
@@ -104,28 +111,28 @@ class Group:
         if pid is None:
             return False
         os.kill(pid, signal.SIGKILL)
+        return self.wait_for_successor({role: pid})
+
+    def wait_for_successor(self, dead: dict[str, int]) -> bool:
+        """Wait until every role among `dead` has a new process and the server is well."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            now = self.children().get(role)
-            if now not in (None, pid) and self.is_up():
+            now = self.children()
+            if all(now.get(role) not in (None, pid) for role, pid in dead.items()) and self.is_up():
                 return True
-            time.sleep(0.05)
+            time.sleep(0.03)
         return False
 
-    def wait_for_death(self, seconds: float) -> bool:
-        """Wait until an armed fault has ended one of the processes."""
-        known: set[int] = set()
+    def wait_for_death(self, known: dict[str, int], seconds: float) -> dict[str, int]:
+        """Wait until an armed fault has ended one of the known processes; give which."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            assert self.process is not None
-            if self.process.poll() is not None:
-                return True
-            now = set(self.children().values())
-            if known - now:
-                return True
-            known |= now
-            time.sleep(0.02)
-        return False
+            now = self.children()
+            dead = {role: pid for role, pid in known.items() if now.get(role) != pid}
+            if dead:
+                return dead
+            time.sleep(0.01)
+        return {}
 
     def is_up(self) -> bool:
         """Tell whether the API answers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,43 @@ from bench.crash.project import SUBSCRIBERS
 from bench.crash.sink import Sink
 from storage.db import Database
 from storage.invariants import violations
+
+# R-4: what a sink without idempotency may see twice.
+REPEATS_PER_KILL = 0.5
+
+
+@dataclass(frozen=True)
+class Flight:
+    """What was under way at one instant, read from the data file."""
+
+    delays: bool
+    open_batches: bool
+    fan_outs: bool
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether every kind of work was under way."""
+        return self.delays and self.open_batches and self.fan_outs
+
+
+def in_flight(path: Path) -> Flight:
+    """Look for a sleeping run, an open batch and an unfinished fan-out."""
+    database = Database(path)
+    try:
+        sql = database.read()
+
+        def holds(query: str) -> bool:
+            return sql.value(f"{query} LIMIT 1") is not None
+
+        return Flight(
+            delays=holds("SELECT 1 FROM timers WHERE kind = 'run'"),
+            open_batches=holds("SELECT 1 FROM windows WHERE closed_at IS NULL"),
+            fan_outs=holds("SELECT 1 FROM triggers WHERE pending IS NOT NULL AND workflow = 'fan'")
+            or holds("SELECT 1 FROM runs WHERE phase = 'ready' AND workflow = 'fan'")
+            or holds("SELECT 1 FROM runs WHERE phase = 'leased' AND workflow = 'fan'"),
+        )
+    finally:
+        database.close()
 
 
 def is_drained(path: Path) -> bool:
@@ -61,12 +99,11 @@ def verdict(path: Path, ledger: Ledger, sink: Sink, kills: int) -> dict[str, Any
         check = str(sql.value("PRAGMA quick_check(1)"))
     finally:
         database.close()
-    acknowledged = len(ledger.acknowledged) + sum(ledger.batched.values()) + len(ledger.fans)
     clean = not (lost or doubled or wrong_batches or wrong_fans or stuck or failed or broken)
     return {
         "ok": clean and check == "ok",
         "kills": kills,
-        "acknowledged_triggers": acknowledged,
+        "acknowledged_triggers": ledger.count,
         "fan_outs": len(ledger.fans),
         "messages": messages,
         "lost": len(lost),
@@ -77,8 +114,11 @@ def verdict(path: Path, ledger: Ledger, sink: Sink, kills: int) -> dict[str, Any
         "failed_runs": failed,
         "invariant_violations": broken,
         "quick_check": check,
+        "plain_sink_calls": sum(sink.calls.values()),
         "plain_sink_repeats": sink.repeats,
-        "plain_sink_bound": round(0.5 * kills, 1),
+        "plain_sink_repeats_per_kill": round(sink.repeats / kills, 3) if kills else sink.repeats,
+        "plain_sink_bound_per_kill": REPEATS_PER_KILL,
+        "plain_sink_bound": round(REPEATS_PER_KILL * kills, 1),
         "refusals": {str(k): v for k, v in ledger.refusals.items()},
         "examples": {"lost": lost[:5], "doubled": doubled[:5]},
     }

@@ -78,6 +78,18 @@ def _applied(path: Path) -> list[str]:
         db.close()
 
 
+def is_blank(path: Path) -> bool:
+    """Tell whether the file holds nothing: it is missing, or its first migration was cut short."""
+    if not path.exists() or path.stat().st_size == 0:
+        return True
+    db = apsw.Connection(str(path))
+    try:
+        found = db.execute("SELECT 1 FROM sqlite_schema WHERE name NOT LIKE '%sqlite_%' LIMIT 1")
+        return found.fetchone() is None
+    finally:
+        db.close()
+
+
 def migrate(path: Path) -> list[str]:
     """Apply what is pending to the file at `path` and return the names applied."""
     from sqlite_utils import Database

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from served import tocsin
 
 from app.settings import Settings, load_settings
 from app.start import bring_up_to_date, data_folder, make_ready
@@ -98,3 +100,19 @@ def test_a_lost_master_key_is_not_silently_replaced(settings: Settings) -> None:
 def test_an_accelerated_clock_is_said_loudly(settings: Settings) -> None:
     prepared = make_ready(settings.model_copy(update={"clock_rate": 600.0}))
     assert "600 TIMES AS FAST" in prepared.notes[0]
+
+
+@pytest.mark.crash
+@pytest.mark.req("R-19")
+def test_a_first_start_that_was_killed_in_its_migration_is_repeated_by_the_next(
+    tmp_path: Path, child_environ: dict[str, str]
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "tocsin.db").touch()
+    fault = {"TOCSIN_FAULT": "in_migration:1"}
+    killed = tocsin("migrate", environ=child_environ | fault, data=data)
+    assert killed.returncode == -signal.SIGKILL
+    assert (data / "tocsin.db-wal").exists()
+    again = tocsin("migrate", environ=child_environ, data=data)
+    assert (again.returncode, again.stderr) == (0, "")

@@ -4,18 +4,25 @@ import asyncio
 
 import pytest
 
-from bench.crash.loop import SERVING_POINTS, Plan, run_loop
+from bench.crash.killer import COMMAND_POINTS, SERVING_POINTS
+from bench.crash.loop import Plan, run_loop
 
 
 @pytest.mark.crash
 @pytest.mark.timeout(400)
 @pytest.mark.req("R-1")
 def test_twenty_kills_lose_and_double_nothing(tmp_path):
-    plan = Plan(kills=20, faults_each=1, seed=7)
-    result = asyncio.run(run_loop(plan, tmp_path))
+    plan = Plan(kills=20, faults_each=1, seed=7, command_kills=1)
+    partial = []
+    result = asyncio.run(run_loop(plan, tmp_path, partial.append))
     assert result["ok"], result
     assert result["kills"] == 20
     assert result["acknowledged_triggers"] > 200
+    # Work of every kind was really under way, or the kills would prove little.
+    assert result["in_flight_at_kills"]["looked"] == 20
+    assert result["in_flight_at_kills"]["all_three"] >= 15
+    assert set(result["commands"]["killed"]) == set(COMMAND_POINTS)
+    assert partial[-1]["killed"] == result["killed"]
 
 
 @pytest.mark.crash

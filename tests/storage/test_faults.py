@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -53,3 +54,31 @@ def test_the_variable_kills_the_process_with_sigkill() -> None:
     )
     assert done.returncode == -signal.SIGKILL
     assert done.stdout == b""
+
+
+def test_a_file_arms_a_running_process_and_whoever_strikes_takes_it_away(tmp_path: Path) -> None:
+    fault = tmp_path / "fault"
+    code = (
+        "import sys; from storage.faults import crash_point\n"
+        "for line in sys.stdin: crash_point(line.strip()); print('alive', flush=True)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={"TOCSIN_FAULT": f"@{fault}", "PYTHONPATH": "."},
+    )  # fmt: skip
+
+    def passes(point: str) -> bool:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(f"{point}\n")
+        process.stdin.flush()
+        return process.stdout.readline() == "alive\n"
+
+    with process:
+        assert passes("after_claim")
+        fault.write_text("after_claim:2")
+        assert passes("after_claim")
+        assert passes("timer_fired")
+        assert not passes("after_claim")
+        assert process.wait() == -signal.SIGKILL
+    assert not fault.exists()
