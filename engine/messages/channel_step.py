@@ -82,12 +82,13 @@ class ChannelStep(Step):
         channel = self.channel(ctx)
         if channel is None:
             return Skip(reason="channel_not_configured")
-        fields = {k: v for k, v in self.override_fields(channel).items() if has_liquid(v)}
+        written = self.override_fields(channel)
+        fields = {k: v for k, v in written.items() if has_liquid(v)}
         if fields and ctx.rendered is None:
             if ctx.render_error:
                 return Fail(message=f"An override did not render: {ctx.render_error}")
             return Need(fields=fields)
-        overrides = {**self.override_fields(channel), **(ctx.rendered or {})}
+        overrides = {**written, **(ctx.rendered or {})}
         overrides = {k: v for k, v in overrides.items() if v not in (None, "")}
         drafts = self.drafts(ctx, channel, overrides)
         if isinstance(drafts, Skip):
