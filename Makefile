@@ -52,6 +52,7 @@ bench: $(DEV) ## Measure; ARGS is passed on
 	$(BIN)/python -m bench $(ARGS)
 
 soak: $(DEV) ## Run for long under faults; ARGS is passed on
+	$(BIN)/pytest -m soak
 	$(BIN)/python -m bench.soak $(ARGS)
 
 wheel: $(DEV) ## Build dist/*.whl

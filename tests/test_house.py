@@ -30,7 +30,7 @@ CATCH_ALLS = frozenset(
         "engine/worker/loop.py",  # one bad item must not stop the loop
         "engine/worker/sender.py",  # what is not settled goes back to the outbox
         "engine/worker/ticker.py",  # a tick that breaks is logged and rings again
-        "storage/writer.py",  # the writer thread: each error goes to the future that awaits it
+        "storage/groups.py",  # grouped work: each error goes to the future that awaits it
     }
 )
 LOCKS = ("requirements.lock", "requirements-dev.lock")
