@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
+from served import until
 
 from app.dispatch import API_PARTS, HEALTH_PARTS, LOGIN_PARTS, Outer, live
 from app.folder import DataFolder, write_state
@@ -185,3 +186,16 @@ async def test_an_app_with_nothing_to_start_answers_its_lifespan() -> None:
 
     await asyncio.wait_for(live(receive, send), 5)
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+async def test_figures_that_cannot_be_written_do_not_end_the_publishing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.outcomes._PUBLISH_SECONDS", 0.0)
+    folder = DataFolder(tmp_path / "later")
+    publishing = asyncio.create_task(Outcomes().keep_publishing(folder, Figures()))
+    await asyncio.to_thread(lambda: None)
+    (tmp_path / "later").mkdir()
+    await asyncio.to_thread(until, folder.figures.exists)
+    assert not publishing.done()
+    publishing.cancel()

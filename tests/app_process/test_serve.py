@@ -122,7 +122,7 @@ def test_a_taken_port_is_a_sentence_and_nothing_is_left_running(
         done = tocsin("serve", "--port", port, environ=child_environ, data=tmp_path / "data")
     assert done.returncode == 1
     assert f"Cannot listen on 127.0.0.1 port {port}" in done.stderr
-    assert not (tmp_path / "data" / "tocsin.db").exists()
+    assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.req("R-19")
@@ -184,3 +184,19 @@ def test_a_faulty_bootstrap_file_ends_the_start_with_one_sentence(
     assert done.returncode == 1
     assert done.stderr.strip().startswith(f"The bootstrap file {file} has faults: acount")
     assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_start_that_fails_leaves_a_folder_that_held_something_as_it_was(
+    tmp_path: Path, child_environ: dict[str, str]
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "notes.txt").write_text("mine")
+    file = tmp_path / "b.toml"
+    file.write_text("[acount]\n")
+    done = tocsin(
+        "serve", "--port", "0", "--bootstrap", str(file), environ=child_environ, data=data
+    )
+    assert done.returncode == 1
+    assert (data / "notes.txt").read_text() == "mine"

@@ -13,6 +13,7 @@ from storage.api_keys import lookup
 from storage.backup import list_backups
 from storage.channels import put_settings
 from storage.db import Database
+from storage.environments import set_sending_paused
 from storage.errors import StorageError
 from storage.migrations import pending
 from storage.secrets import Sealer, load_master
@@ -116,3 +117,12 @@ def test_a_first_start_that_was_killed_in_its_migration_is_repeated_by_the_next(
     assert (data / "tocsin.db-wal").exists()
     again = tocsin("migrate", environ=child_environ, data=data)
     assert (again.returncode, again.stderr) == (0, "")
+
+
+def test_a_start_says_that_sending_is_paused_and_how_it_goes_on(settings: Settings) -> None:
+    assert not any("PAUSED" in note for note in make_ready(settings).notes)
+    database = Database(data_folder(settings).database)
+    database.write(lambda tx: set_sending_paused(tx, True))
+    database.close()
+    notes = make_ready(settings).notes
+    assert any("SENDING IS PAUSED" in note and "restore --resume" in note for note in notes)
