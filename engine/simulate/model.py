@@ -31,7 +31,7 @@ class Closed(BaseModel):
                 hint = f"did you mean {near[0]}? " if near else ""
                 raise PydanticCustomError(
                     "unknown_field",
-                    "unknown field {name!r}; {hint}Known are {known}",
+                    "unknown field '{name}'; {hint}Known are {known}",
                     {"name": name, "hint": hint, "known": ", ".join(sorted(names))},
                 )
         return value
@@ -118,7 +118,7 @@ class Mark(Closed):
         if self.mark not in MARKS:
             raise PydanticCustomError(
                 "mark",
-                "expected a mark out of {known}, got {mark!r}",
+                "expected a mark out of {known}, got '{mark}'",
                 {"known": ", ".join(MARKS), "mark": self.mark},
             )
         return self

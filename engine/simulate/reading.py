@@ -121,11 +121,10 @@ def check_names(scenario: JsonObject) -> None:
     for number, entry in enumerate(script):
         for path, what, name, known in _named(entry, defined, channels):
             if name is not None and name not in known:
-                near = get_close_matches(name, known, 1)
-                hint = f"did you mean {near[0]}? " if near else ""
+                listed = f"{_hint(name, known)}Known are {', '.join(sorted(known))}"
                 raise ScenarioError(
                     f"script[{number}].{path}",
-                    f"unknown {what} {name!r}; {hint}Known are {', '.join(sorted(known))}",
+                    f"unknown {what} {name!r}; {listed if known else 'none is defined'}",
                 )
 
 
@@ -166,8 +165,7 @@ def _check_entry(entry: JsonObject, path: str, now: datetime) -> None:
     if kind in NOT_YET:
         raise ScenarioError(f"{path}.{kind}", "this release of the engine does not have this yet")
     if kind not in ENTRIES:
-        near = get_close_matches(kind, list(ENTRIES), 1)
-        hint = f"did you mean {near[0]}? " if near else ""
+        hint = _hint(kind, list(ENTRIES))
         raise ScenarioError(f"{path}.{kind}", f"unknown entry; {hint}Known are {known}")
     value, model = entry[kind], ENTRIES[kind]
     if issubclass(model, BaseModel):
@@ -255,6 +253,11 @@ def _reason(fault: Mapping[str, Any], more: int) -> str:
         message = message.replace("Input should be", "expected", 1)
         message = f"{message}, got {_shown(fault['input'])}"
     return f"{message} (and {more} more)" if more else message
+
+
+def _hint(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, 1)
+    return f"did you mean {near[0]}? " if near else ""
 
 
 def _shown(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from types import NoneType
@@ -14,6 +15,7 @@ from engine.simulate.offsets import START, instant
 from storage.records import JsonObject
 
 _LONGEST: Final = 80
+_TAG: Final = re.compile(r"<[^<>]*>")
 # Every step starts, and its outcome says what its conditions gave.
 _UNSAID: Final = frozenset({"run_started", "step_started", "conditions_evaluated"})
 # The order of the happenings of one instant.
@@ -103,7 +105,9 @@ def _headline(message: JsonObject) -> str:
     for name in ("subject", "title"):
         if isinstance(content.get(name), str) and content[name].strip():
             return str(content[name]).strip()
-    return " ".join(next((t for t in texts_of(content) if t.strip()), "").split())
+    blocks = [block["rendered"] for block in content.get("blocks") or () if "rendered" in block]
+    texts = (_TAG.sub(" ", text) for text in (*blocks, *texts_of(content)))
+    return " ".join(next((text for text in texts if text.strip()), "").split())
 
 
 def _cut(text: str) -> str:
