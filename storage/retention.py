@@ -37,9 +37,8 @@ class Kind:
 
     `inserted` names the instant that grows with the key, where one does: the
     walk ends at the first row that is too young. `stays` tells rows that are
-    never over, so that no later walk looks at them again. `beside` deletes
-    what belongs to a row, whose key follows `?1`. `grace` is how long a row
-    outlives its end, in place of the days of retention.
+    never over, so that no later walk looks at them again. `grace` is how long
+    a row outlives its end, in place of the days of retention.
     """
 
     table: str
@@ -47,7 +46,6 @@ class Kind:
     inserted: str | None = None
     over: str
     stays: str = "0"
-    beside: tuple[str, ...] = ()
     grace: timedelta | None = None
 
 
@@ -142,14 +140,12 @@ def has_row(sql: Sql, kind: Kind, key: Key) -> bool:
 
 
 def delete_over(tx: Tx, kind: Kind, limit: datetime, keys: Sequence[Key]) -> int:
-    """Delete those of `keys` that are over, with what belongs to them; return how many."""
+    """Delete those of `keys` that are still over; return how many."""
     at = to_micros(limit)
     places = ", ".join(f"?{n + 2}" for n in range(len(kind.key)))
     where = f"({', '.join(kind.key)}) = ({places}) AND {kind.over}"
     count = 0
     for key in keys:
-        for statement in kind.beside:
-            tx.run(statement.format(where=where), (at, *key))
         count += tx.run(f"DELETE FROM {kind.table} WHERE {where}", (at, *key))
     return count
 

@@ -82,6 +82,8 @@ async def test_triggers_that_could_not_become_runs_are_retried_too(empty_desk: D
     empty_desk.user.find(marker="retry").click()
     empty_desk.user.find(marker="confirm").click()
     await until(lambda: parked(empty_desk) == 0)
+    await empty_desk.user.open(PARKED)
+    await empty_desk.user.should_see("No run matches")
 
 
 @pytest.mark.req("R-45")
