@@ -33,7 +33,7 @@ from storage.errors import TocsinError
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 10.0
 # One that became ready has done work: it is waited for less long than one that cannot start.
-_LONGEST_PAUSE_OF_READY: Final = 1.0
+_LONGEST_PAUSE_OF_READY: Final = 0.5
 # A child that lived this long was well: its next pause is the first one again.
 _STEADY_SECONDS: Final = 30.0
 _GRACE_SECONDS: Final = 1.0

@@ -30,9 +30,11 @@ _NOTE_EVERY: Final = 50
 class Killer:
     """Work through the plan's order on one server."""
 
-    def __init__(self, plan: Plan, group: Group) -> None:
-        """Prepare; `run` kills."""
-        self.plan, self.group = plan, group
+    def __init__(self, plan: Plan, group: Group, repeats: Callable[[], int]) -> None:
+        """Prepare; `run` kills. `repeats` tells what the plain sink has seen twice so far."""
+        self.plan, self.group, self._repeats = plan, group, repeats
+        # Whatever was repeated between two kills is put down to the first of them.
+        self.repeats: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
         self.flights: Counter[str] = Counter()
         self._chance = random.Random(plan.seed + 1)
@@ -42,6 +44,7 @@ class Killer:
         for number, victim in enumerate(self.plan.order, 1):
             await asyncio.sleep(self._chance.uniform(*self.plan.gap))
             self.counts[await asyncio.to_thread(self._kill, victim)] += 1
+            self.repeats[victim] += self._repeats() - self.repeats.total()
             if number % _NOTE_EVERY == 0:
                 note()
             if number % 20 == 0:
@@ -52,6 +55,9 @@ class Killer:
         """Give what was killed, and for how many kills which work was under way."""
         return {
             "killed": dict(sorted(self.counts.items())),
+            "plain_sink_repeats_by_victim": {
+                victim: count for victim, count in self.repeats.most_common() if count
+            },
             "in_flight_at_kills": {
                 name: self.flights[name]
                 for name in ("looked", "delays", "open_batches", "fan_outs", "all_three")

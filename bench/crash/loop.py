@@ -94,7 +94,7 @@ async def _run(plan: Plan, group: Group, sink: Sink, note: Note) -> dict[str, An
         clients.append(FanClient("fan", group.url, ledger, 0))
     tasks = [asyncio.create_task(client.run(stop)) for client in clients]
     began = time.monotonic()
-    killer = Killer(plan, group)
+    killer = Killer(plan, group, lambda: sink.repeats)
 
     def partial() -> dict[str, Any]:
         return killer.figures() | {
