@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -29,6 +30,7 @@ log = structlog.get_logger(__name__)
 DUE_SECONDS: Final = 0.1
 _DUE_BATCH: Final = 500
 _EXPANDED: Final = 8
+_PURGE_PAUSE: Final = timedelta(hours=1)
 
 
 class Ticker:
@@ -47,6 +49,7 @@ class Ticker:
         self._in_hand, self._in_flight = in_hand, in_flight
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._retention = Retention(services)
+        self._purged_at: datetime | None = None
         self.violations = 0
 
     def start(self) -> None:
@@ -54,7 +57,7 @@ class Ticker:
         self._every(DUE_SECONDS, self.due)
         self._every(5, self.reap)
         self._every(60, self.check)
-        self._every(3600, self.purge)
+        self._every(300, self.purge)
         self._every(5, self.checkpoint)
         self._scheduler.start()
 
@@ -179,8 +182,14 @@ class Ticker:
             log.error("invariants.violated", found=found)
 
     async def purge(self) -> None:
-        """Delete what is past the days that it is kept, in slices."""
-        await self._retention.purge()
+        """Delete what is past the days that it is kept: soon after the start, then hourly.
+
+        A server that is restarted more often than every hour must not keep all.
+        """
+        now = self._services.clock.now()
+        if self._purged_at is None or now - self._purged_at >= _PURGE_PAUSE:
+            self._purged_at = now
+            await self._retention.purge()
 
     async def checkpoint(self) -> None:
         """Move the WAL into the file while there is little to do."""

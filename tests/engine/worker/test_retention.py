@@ -262,3 +262,17 @@ def test_the_file_shrinks_when_much_has_gone(world):
     assert before > 6_000_000
     assert world.db.path.stat().st_size < before / 3
     assert world.db.quick_check() == "ok"
+
+
+@pytest.mark.req("R-23")
+def test_the_first_tick_purges_and_the_next_ones_once_an_hour(world, monkeypatch):
+    purges = []
+
+    async def noted(self):
+        purges.append(world.clock.now() - world.started)
+
+    monkeypatch.setattr(Retention, "purge", noted)
+    for _ in range(25):
+        world.loop.run_until_complete(world.executor.ticker.purge())
+        world.clock.advance(timedelta(minutes=5))
+    assert purges == [timedelta(hours=n) for n in range(3)]
