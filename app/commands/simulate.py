@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
+import structlog
 import typer
 
 if TYPE_CHECKING:
@@ -50,7 +54,8 @@ def simulate(
     files = scenario_files(paths)
     outcomes: list[tuple[str, JsonObject | str]] = []
     for file in files:
-        text, outcome = _play(file, workflows, until)
+        with _logs_beside():
+            text, outcome = _play(file, workflows, until)
         outcomes.append((file.as_posix(), outcome))
         if isinstance(outcome, str):
             typer.echo(outcome, err=True)
@@ -101,6 +106,17 @@ def _play(file: Path, workflows: Path | None, until: str | None) -> tuple[str, J
         return as_text(read_scenario(file), result), result
     except ScenarioError as error:
         return "", error.message
+
+
+@contextmanager
+def _logs_beside() -> Iterator[None]:
+    """Send the engine's log to standard error: standard output is the report's alone."""
+    before = structlog.get_config()
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 def _print_json(document: Any) -> None:

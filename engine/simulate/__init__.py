@@ -22,7 +22,8 @@ def simulate(
     """Play a scenario, or the file that holds it, and give the result document.
 
     `workflows` is a project folder with workflows that it may name, `until`
-    replaces the instant at which it ends.
+    replaces the instant at which it ends. It turns a loop of its own: a thread
+    that runs an event loop has to call it on another thread.
 
     Raises:
         ScenarioError: the scenario is wrong; says where and what was expected.

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -9,10 +10,12 @@ from pathlib import Path
 
 import orjson
 import pytest
+import structlog
 import typer
 from typer.testing import CliRunner
 
 from app.commands.simulate import register
+from engine.simulate import ScenarioError
 
 ROOT = Path(__file__).parents[3]
 SCENARIOS = ROOT / "tests" / "scenarios"
@@ -39,11 +42,13 @@ def forbid(event, arguments):
 sys.addaudithook(forbid)
 import typer
 from app.commands.simulate import register
+from engine.simulate import ScenarioError
 app = typer.Typer()
 register(app)
 PROBE
 app(sys.argv[1:])
 """
+TIMED = "import atexit, time; atexit.register(lambda: print(time.process_time(), file=sys.stderr))"
 
 
 def run(*arguments):
@@ -167,10 +172,12 @@ def test_junit_has_a_case_per_file_with_what_failed(tmp_path):
 
 
 def test_all_scenarios_give_the_same_bytes_twice_without_a_socket():
-    first, second = (run_offline(SCENARIOS, "--json", seed=seed) for seed in "12")
+    first = run_offline(SCENARIOS, "--json", seed="1")
+    second = run_offline(SCENARIOS, "--json", seed="2", probe=TIMED)
     assert (first.returncode, first.stderr) == (0, b"")
     assert len(orjson.loads(first.stdout)) == len(list(SCENARIOS.glob("*.json"))) >= 81
     assert first.stdout == second.stdout
+    assert 0 < float(second.stderr) < 10  # processor seconds, however busy the machine is
 
 
 def test_the_ban_on_sockets_bites():
@@ -178,3 +185,24 @@ def test_the_ban_on_sockets_bites():
     done = run_offline(SCENARIOS / "V-1.json", probe=probe)
     assert done.returncode == 1
     assert b"was called" in done.stderr
+
+
+def test_the_log_stays_out_of_the_report(tmp_path, monkeypatch):
+    def simulate(*_, **__):
+        structlog.get_logger().warning("step.broke")
+        raise ScenarioError("script[0]", "broken")
+
+    monkeypatch.setattr("engine.simulate.simulate", simulate)
+    result = run(file_of(tmp_path), "--json")
+    assert "step.broke" in result.stderr
+    assert result.stdout == ""
+
+
+def test_the_scenario_of_the_guide_holds(tmp_path):
+    guide = (ROOT / "docs" / "how-to" / "simulate.md").read_text("utf-8")
+    (block,) = re.findall(r"^```json\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
+    path = tmp_path / "guide.json"
+    path.write_text(block, "utf-8")
+    result = run(path)
+    assert result.exit_code == 0
+    assert "ok: expectations: 2 hold" in result.stdout
