@@ -18,6 +18,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--faults-each", type=int, default=20)
+    parser.add_argument("--triggers", type=int, default=None, help="least number [100 per kill]")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=None, help="where the data folder is made")
     parser.add_argument("--json", type=Path, default=None, help="file of the figures, also partial")
@@ -25,6 +26,7 @@ def main() -> int:
     plan = Plan(
         kills=asked.kills, faults_each=asked.faults_each, seed=asked.seed,
         command_kills=asked.faults_each,
+        triggers=100 * asked.kills if asked.triggers is None else asked.triggers,
     )  # fmt: skip
 
     def note(figures: dict[str, Any]) -> None:

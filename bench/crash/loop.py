@@ -32,11 +32,12 @@ class Plan:
     faults_each: int
     seed: int = 1
     clients: int = 4
-    pause: float = 0.03
+    pause: float = 0.02
     fan_outs: bool = True
     gap: tuple[float, float] = (0.05, 0.4)
     quiet_seconds: float = 0.0
     command_kills: int = 0
+    triggers: int = 0  # the clients go on after the last kill until so many are acknowledged
     order: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -105,8 +106,11 @@ async def _run(plan: Plan, group: Group, sink: Sink, note: Note) -> dict[str, An
 
     try:
         await killer.run(lambda: note(partial()))
-        await asyncio.sleep(plan.quiet_seconds)
         killing_seconds = time.monotonic() - began
+        acknowledged_under_kills = ledger.count
+        await asyncio.sleep(plan.quiet_seconds)
+        while ledger.count < plan.triggers:  # noqa: ASYNC110 - nobody announces a count
+            await asyncio.sleep(0.5)
         stop.set()
         await asyncio.wait_for(asyncio.gather(*tasks), 120)
     finally:
@@ -123,6 +127,7 @@ async def _run(plan: Plan, group: Group, sink: Sink, note: Note) -> dict[str, An
         **killer.figures(),
         "ok": result["ok"] and code == 0 and not any(killer.counts[kind] for kind in NO_KILLS),
         "exit_code": code,
+        "acknowledged_under_kills": acknowledged_under_kills,
         "seconds": round(killing_seconds, 1),
         "seconds_per_kill": round(killing_seconds / kills, 2) if kills else 0.0,
         "restart_median_s": round(restarts[len(restarts) // 2], 2),
