@@ -52,7 +52,7 @@ class Environment(Closed):
     """What surrounds the workflows."""
 
     timezone: str = "Etc/UTC"
-    variables: dict[str, Any] = {}
+    variables: dict[str, str] = {}
     preferences: Any = None
     channels: list[Channel] | None = None
     channel_groups: Any = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from difflib import get_close_matches
@@ -20,9 +21,13 @@ from engine.timing.zones import is_zone
 from engine.workflow.definition import refs_of
 from engine.workflow.kinds import discover
 from engine.workflow.project import read_project
+from engine.workflow.step_checks import group_faults
 from engine.workflow.validate import project_problems, workflow_problems
 from storage.records import JsonObject
 
+_DICTIONARY: Final = re.compile(r"a valid dictionary(?: or instance of \w+)?")
+# Whatever a workflow adds to or takes from an instant stays within the calendar.
+_YEARS: Final = (1970, 8999)
 _NOT_YET_FIELDS: Final[Mapping[str, Callable[[JsonObject], Any]]] = {
     "environment.preferences": lambda s: s.get("environment", {}).get("preferences"),
     "environment.channel_groups": lambda s: s.get("environment", {}).get("channel_groups"),
@@ -66,16 +71,18 @@ def check_scenario(scenario: JsonObject) -> None:
     _check(ScenarioFile, scenario, "")
     _refuse_not_yet(scenario)
     now = start_of(scenario)
-    if scenario.get("until") is not None:
-        instant(scenario["until"], now, "until")
-    zone = scenario.get("environment", {}).get("timezone", "Etc/UTC")
-    if not is_zone(zone):
-        raise ScenarioError("environment.timezone", f"expected an IANA time zone, got {zone!r}")
+    until = scenario.get("until")
+    if until is not None and instant(until, now, "until") < now:
+        raise ScenarioError("until", f"{until} is before `now`")
+    _check_environment(scenario.get("environment", {}))
     for key, definition in scenario.get("workflows", {}).items():
         check_workflow(f"workflows.{key}", key, definition)
     for number, entry in enumerate(scenario.get("script", ())):
         _check_entry(entry, f"script[{number}]", now)
     _check_times(scenario.get("expect", {}), now)
+    for name in scenario.get("expect", {}).get("state", {}).get("objects", {}):
+        if not all(name.partition("/")):
+            raise ScenarioError("expect.state.objects", f"expected collection/id, got {name!r}")
 
 
 def check_workflow(path: str, key: str, definition: JsonObject) -> None:
@@ -132,7 +139,10 @@ def start_of(scenario: JsonObject) -> datetime:
     """Give the instant from which offsets count."""
     if scenario.get("now") is None:
         return START
-    return instant(scenario["now"], START, "now")
+    now = instant(scenario["now"], START, "now")
+    if not _YEARS[0] <= now.year <= _YEARS[1]:
+        raise ScenarioError("now", f"expected a year from {_YEARS[0]} to {_YEARS[1]}")
+    return now
 
 
 def _named(
@@ -151,6 +161,24 @@ def _named(
         steps = set().union(*(defined[key] for key in keys if workflow in (None, key)))
         yield "message.match.step", "step", match.get("step"), sorted(steps)
         yield "message.match.channel", "channel", match.get("channel"), list(channels)
+
+
+def _check_environment(around: JsonObject) -> None:
+    zone = around.get("timezone", "Etc/UTC")
+    if not is_zone(zone):
+        raise ScenarioError("environment.timezone", f"expected an IANA time zone, got {zone!r}")
+    seen: set[tuple[str, str]] = set()
+    for index, channel in enumerate(around.get("channels") or ()):
+        path = f"environment.channels[{index}]"
+        for name in ("key", "id"):
+            value = channel.get(name)
+            if value is not None and (name, value) in seen:
+                raise ScenarioError(f"{path}.{name}", f"another channel has the {name} {value!r}")
+            seen.add((name, value))
+        for problem in group_faults(
+            channel.get("conditions"), "conditions", frozenset(), allow_message_status=False
+        ):
+            raise ScenarioError(f"{path}.{problem.path}", problem.message)
 
 
 def _check_entry(entry: JsonObject, path: str, now: datetime) -> None:
@@ -250,7 +278,7 @@ def _reason(fault: Mapping[str, Any], more: int) -> str:
     if fault["type"] == "missing":
         message = "expected this field, which is missing"
     elif message.startswith(("Input should be", "List should", "Dictionary")):
-        message = message.replace("Input should be", "expected", 1)
+        message = _DICTIONARY.sub("an object", message.replace("Input should be", "expected", 1))
         message = f"{message}, got {_shown(fault['input'])}"
     return f"{message} (and {more} more)" if more else message
 

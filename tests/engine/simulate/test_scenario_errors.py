@@ -26,6 +26,20 @@ WRONG = [
     ({"users": [{"name": "Ann"}]}, "users[0]: "),
     ({"now": "yesterday"}, "now: expected an offset such as"),
     ({"until": "+1m1h"}, "until: expected an offset such as"),
+    ({"until": "2020-01-01"}, "until: 2020-01-01 is before `now`"),
+    ({"now": "9999-12-31T00:00:00Z"}, "now: expected a year from 1970 to 8999"),
+    ({"environment": None}, "environment: expected an object, got None"),
+    ({"environment": {"variables": {"a": 5}}}, "environment.variables.a: expected a valid string"),
+    (
+        {"environment": {"channels": [{"key": "a", "type": "sms"}, {"key": "a", "type": "chat"}]}},
+        "environment.channels[1].key: another channel has the key 'a'",
+    ),
+    (
+        {"environment": {"channels": [{"key": "a", "type": "sms", "conditions": {"any": 5}}]}},
+        "environment.channels[0].conditions",
+    ),
+    ({"expect": {"state": {"objects": {"p1": {}}}}}, "expect.state.objects: expected collection/"),
+    ({"script": [{"at": "2020-01-01", "delete_user": "u1"}]}, "script[0].at: 2020-01-01 is before"),
     ({"until": "+999999999w"}, "until: +999999999w leads beyond the year 9999"),
     ({"environment": {"timezone": "Mars/Base"}}, "environment.timezone: expected an IANA"),
     (
