@@ -22,6 +22,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("serve", "demo", "migrate"), "serving"),
     **dict.fromkeys(("import", "export", "validate"), "project"),
     **dict.fromkeys(("trigger", "inbox", "runs"), "sending"),
+    "simulate": "simulate",
     **dict.fromkeys(("keys", "users"), "access"),
     **dict.fromkeys(("backup", "restore", "doctor", "settings"), "care"),
 }
