@@ -110,11 +110,12 @@ class MessageFilter:
         if self.ids is not None:
             return "", f"{where} AND id IN ({marks(len(self.ids))})", [environment, *self.ids]
         if self.run_id is not None:
-            return " INDEXED BY messages_once", f"{where} AND run_id = ?", [*params, self.run_id]
+            # Ids of triggers grow with time and those of runs do not: the index begins with them.
+            where += " AND trigger_id = (SELECT trigger_id FROM runs WHERE id = ?) AND run_id = ?"
+            return " INDEXED BY messages_once", where, [*params, self.run_id, self.run_id]
         if self.trigger_id is not None:
-            runs = "SELECT id FROM runs WHERE trigger_id = ? AND environment = ?"
-            params += [self.trigger_id, environment]
-            return " INDEXED BY messages_once", f"{where} AND run_id IN ({runs})", params
+            where += " AND trigger_id = ?"
+            return " INDEXED BY messages_once", where, [*params, self.trigger_id]
         if self.recipient is not None:
             if self.is_feed:
                 return " INDEXED BY messages_feed", f"{where} AND {_IN_FEED}", list(params)

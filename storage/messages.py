@@ -78,8 +78,10 @@ def briefs_of_runs(sql: Sql, run_ids: Sequence[str]) -> dict[str, tuple[MessageB
     for start in range(0, len(run_ids), 500):
         part = list(run_ids[start : start + 500])
         for row in sql.rows(
-            "SELECT run_id, id, step_ref, status, address, seen_at, read_at, interacted_at,"
-            f" link_clicked_at, archived_at FROM messages WHERE run_id IN ({marks(len(part))})",
+            "SELECT m.run_id, m.id, m.step_ref, m.status, m.address, m.seen_at, m.read_at,"
+            " m.interacted_at, m.link_clicked_at, m.archived_at FROM runs r JOIN messages m"
+            " INDEXED BY messages_once ON m.trigger_id = r.trigger_id AND m.run_id = r.id"
+            f" WHERE r.id IN ({marks(len(part))})",
             part,
         ):
             engaged = frozenset(

@@ -179,7 +179,8 @@ CREATE TABLE messages (id TEXT PRIMARY KEY, environment TEXT NOT NULL, run_id TE
   scheduled_at INTEGER, seen_at INTEGER, read_at INTEGER, interacted_at INTEGER,
   link_clicked_at INTEGER,
   archived_at INTEGER, inserted_at INTEGER NOT NULL, updated_at INTEGER NOT NULL);
-CREATE UNIQUE INDEX messages_once ON messages (run_id, step_ref, channel_id, address, iteration);
+CREATE UNIQUE INDEX messages_once ON messages (trigger_id, run_id, step_ref, channel_id, address,
+  iteration);
 CREATE INDEX messages_feed ON messages (environment, channel_id, collection, recipient, id)
   WHERE channel_type = 'in_app_feed';
 CREATE INDEX messages_recipient ON messages (environment, collection, recipient, id);
