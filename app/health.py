@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
@@ -73,24 +72,22 @@ class WatchedWriter:
 
     async def run(self, work: Callable[[Tx], T]) -> T:
         """Run as the inner writer does."""
-        with self._noting():
-            return await self._writer.run(work)
+        return await self._noted(self._writer.run(work))
 
     async def together(
         self, work: BatchWork[ItemT, T], item: ItemT, *, is_light: bool = False
     ) -> T:
         """Do what the inner writer does."""
-        with self._noting():
-            return await self._writer.together(work, item, is_light=is_light)
+        return await self._noted(self._writer.together(work, item, is_light=is_light))
 
-    @contextmanager
-    def _noting(self) -> Iterator[None]:
+    async def _noted(self, written: Awaitable[T]) -> T:
         try:
-            yield
+            value = await written
         except (DiskFull, Corrupt) as error:
             self._health.write_error = error
             raise
         self._health.write_error = None
+        return value
 
 
 class _FileCollector(Collector):

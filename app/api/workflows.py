@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Final
 
 import orjson
@@ -76,11 +75,9 @@ async def _accept(request: ApiRequest, key: str, body: JsonObject) -> Accepted:
 
 def _is_light(request: ApiRequest, command: TriggerCommand) -> bool:
     """Tell a trigger that is accepted in a few dozen microseconds from one that may take longer."""
-    return (
-        len(command.recipients) <= _FEW
-        and _length(request) <= _SHORT
-        and not any(r is not None and r.identity for r in command.references)
-    )
+    if len(command.recipients) > _FEW or request.length > _SHORT:
+        return False
+    return all(r is None or r.identity is None for r in command.references)
 
 
 def _replayed(accepted: Accepted) -> Headers:
@@ -133,13 +130,8 @@ def read_trigger(request: ApiRequest, key: str, body: JsonObject) -> TriggerComm
 
 def _check_size(request: ApiRequest, body: JsonObject) -> None:
     """Measure `data` only where the whole body is long enough to hold too much."""
-    if _length(request) > LARGEST_DATA and len(orjson.dumps(body.get("data"))) > LARGEST_DATA:
+    if request.length > LARGEST_DATA and len(orjson.dumps(body.get("data"))) > LARGEST_DATA:
         raise TooLarge(f"`data` may hold {LARGEST_DATA // 1024 // 1024} MB of JSON at most.")
-
-
-def _length(request: ApiRequest) -> float:
-    length = request.header("content-length") or ""
-    return int(length) if length.isdecimal() else math.inf
 
 
 def _one(parse: Any, value: Any, path: str, problems: list[Problem]) -> Reference | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import MutableMapping
 from datetime import datetime
 from typing import Any
@@ -21,8 +22,8 @@ Scope = MutableMapping[str, Any]
 class ApiRequest:
     """One request on its way through a handler."""
 
-    __slots__ = ("_query", "_receive", "_scope", "caller", "params", "request_id", "route",
-                 "services")  # fmt: skip
+    __slots__ = ("_length", "_query", "_receive", "_scope", "caller", "params", "request_id",
+                 "route", "services")  # fmt: skip
 
     def __init__(
         self,
@@ -43,6 +44,7 @@ class ApiRequest:
         self._scope = scope
         self._receive = receive
         self._query: Query | None = None
+        self._length: float | None = None
 
     @property
     def environment(self) -> str:
@@ -68,6 +70,14 @@ class ApiRequest:
     def header(self, name: str) -> str | None:
         """Give a header's value; `name` is lower case."""
         return header(self._scope["headers"], name.encode())
+
+    @property
+    def length(self) -> float:
+        """Give the announced length of the body in bytes, infinite where none is."""
+        if self._length is None:
+            text = self.header("content-length") or ""
+            self._length = int(text) if text.isdecimal() else math.inf
+        return self._length
 
     async def body(self) -> bytes:
         """Read the body, up to the limit of the route; once."""
