@@ -9,8 +9,8 @@ from app.http.request import ApiRequest
 from app.http.responses import Response, json_response, no_content
 from app.http.routing import SECRET, route
 from engine.errors import NotFound
+from engine.preferences.merge import layered
 from engine.recipients.identify import identify
-from engine.recipients.preference_sets import layered
 from engine.recipients.preferences import tenant_set
 from engine.recipients.references import parse_identity
 from storage import preferences, recipients

@@ -1,4 +1,4 @@
-"""Read, merge and layer preference sets (engine sections 6.1, 6.3 and 6.4)."""
+"""Read preference sets as they are sent, and change stored ones (engine 6.1, 6.4)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from engine.errors import Problem
+from engine.preferences.merge import STRATEGY
 from engine.recipients.ids import LONGEST_ID, check_id, check_text
 from engine.recipients.properties import deep_merge
 from storage.records import JsonObject
@@ -14,7 +15,6 @@ from storage.records import JsonObject
 CHANNEL_TYPES: Final = ("email", "in_app_feed", "sms", "push", "chat", "http")
 KEYS: Final = ("workflows", "categories", "channel_types", "channels", "commercial_subscribed")
 PERSISTENCE: Final = "__persistence_strategy__"
-STRATEGY: Final = "__strategy__"
 _STRATEGIES: Final = ("merge", "replace")
 _CONDITIONS: Final = "conditions"
 _LONGEST_KEY: Final = 256
@@ -65,29 +65,6 @@ def apply_change(stored: JsonObject | None, change: PreferenceChange, default: s
     if stored is None or (change.strategy or default) == "replace":
         return change.content
     return deep_merge(stored, change.content)
-
-
-def layered(*layers: JsonObject | None) -> JsonObject:
-    """Merge sets, highest first: a lower one only fills what the higher lack (E-145).
-
-    An entry of a lower set that asks to replace wins whole (E-146).
-    """
-    merged: JsonObject = {}
-    for layer in layers:
-        if layer:
-            merged = _under(merged, layer)
-    return merged
-
-
-def _under(high: JsonObject, low: JsonObject) -> JsonObject:
-    merged = dict(high)
-    for key, value in low.items():
-        held = high.get(key)
-        if held is None or (isinstance(value, dict) and value.get(STRATEGY) == "replace"):
-            merged[key] = value
-        elif isinstance(held, dict) and isinstance(value, dict):
-            merged[key] = _under(held, value)
-    return merged
 
 
 # ------------------------------------------------------------------ reading

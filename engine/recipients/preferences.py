@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Final
 
-from engine.recipients.preference_sets import PreferenceChange, apply_change, layered
+from engine.preferences.merge import layered
+from engine.recipients.preference_sets import PreferenceChange, apply_change
 from storage import preferences, recipients
 from storage.records import TENANTS, JsonObject, Recipient, RecipientRef
 from storage.sql import Sql

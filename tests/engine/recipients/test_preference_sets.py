@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from engine.recipients.preference_sets import PreferenceChange, apply_change, layered
+from engine.preferences.merge import layered
+from engine.recipients.preference_sets import PreferenceChange, apply_change
 
 CONDITION = {"conditions": [{"variable": "v", "operator": "empty", "argument": None}]}
 OTHER = {"conditions": []}
