@@ -79,18 +79,19 @@ def briefs_of_runs(sql: Sql, run_ids: Sequence[str]) -> dict[str, tuple[MessageB
         part = list(run_ids[start : start + 500])
         for row in sql.rows(
             "SELECT m.run_id, m.id, m.step_ref, m.status, m.address, m.seen_at, m.read_at,"
-            " m.interacted_at, m.link_clicked_at, m.archived_at FROM runs r JOIN messages m"
-            " INDEXED BY messages_once ON m.trigger_id = r.trigger_id AND m.run_id = r.id"
+            " m.interacted_at, m.link_clicked_at, m.archived_at,"
+            " CASE m.channel_type WHEN 'in_app_feed' THEN NULL ELSE m.inserted_at END"
+            " FROM runs r JOIN messages m INDEXED BY messages_once ON m.trigger_id = r.trigger_id AND m.run_id = r.id"
             f" WHERE r.id IN ({marks(len(part))})",
             part,
         ):
             engaged = frozenset(
-                n for n, at in zip(_ENGAGEMENTS, row[5:], strict=True) if at is not None
+                n for n, at in zip(_ENGAGEMENTS, row[5:10], strict=True) if at is not None
             )
             found.setdefault(row[0], []).append(
                 MessageBrief(
                     id=row[1], step_ref=row[2], status=DeliveryStatus(row[3]), address=row[4],
-                    engagement=engaged,
+                    engagement=engaged, inserted_at=maybe_instant(row[10]),
                 )
             )  # fmt: skip
     return {run: tuple(items) for run, items in found.items()}

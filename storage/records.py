@@ -215,13 +215,17 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageBrief:
-    """The status of a run's earlier message, for message-status conditions."""
+    """The status of a run's earlier message, for message-status conditions.
+
+    `inserted_at` is None for a feed item: it is never past its days.
+    """
 
     id: str
     step_ref: str
     status: DeliveryStatus
     engagement: frozenset[str]
     address: str
+    inserted_at: datetime | None
 
 
 class RunBundle(NamedTuple):

@@ -55,7 +55,9 @@ KINDS: Final = (
         table="messages",
         inserted="inserted_at",
         over="channel_type <> 'in_app_feed' AND inserted_at < ?1"
-        " AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.message_id = messages.id)",
+        " AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.message_id = messages.id)"
+        # Without its message, a later condition of the run would take the step for skipped.
+        " AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = messages.run_id AND r.phase <> 'done')",
         stays="channel_type = 'in_app_feed'",
     ),
     Kind(

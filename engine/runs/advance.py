@@ -84,7 +84,7 @@ class _Pass:
         self.soft: dict[str, RenderRequest] = {}
         self.more: dict[str, Any] = {}
         self.scopes = RunScope(plan, bundle, environment)
-        self.statuses = statuses(bundle)
+        self.statuses = statuses(bundle, inputs.kept_since)
         self._build_scope()
         recipient_zone = self.scopes.recipient.get("timezone")
         self.zone = pick_zone(recipient_zone, environment.timezone)

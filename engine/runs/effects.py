@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 
 from engine.render.requests import RenderRequest, RenderResult
@@ -18,10 +19,12 @@ class Inputs:
     """Recorded results of effects: rendered texts by key.
 
     `step_limit` ends a pass early (the benchmark's commit-per-step rival).
+    Messages from before `kept_since` are past retention (E-134).
     """
 
     rendered: Mapping[str, RenderResult] = field(default_factory=dict)
     step_limit: int | None = None
+    kept_since: datetime | None = None
 
 
 class Produced(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from engine.conditions.statuses import MessageState
@@ -65,11 +66,16 @@ def activity(
     }
 
 
-def statuses(bundle: RunBundle) -> dict[str, tuple[MessageState, ...]]:
-    """Return how far the messages of earlier passes got, by the ref of their step."""
+def statuses(bundle: RunBundle, kept_since: datetime | None) -> dict[str, tuple[MessageState, ...]]:
+    """Return how far the messages of earlier passes got, by the ref of their step.
+
+    Their rows stay while the run goes on; what is said of them does not (E-134).
+    """
     found: dict[str, tuple[MessageState, ...]] = {}
     for brief in bundle.messages:
-        state = MessageState(delivery=brief.status.value, engagement=brief.engagement)
+        at = brief.inserted_at
+        is_over = kept_since is not None and at is not None and at < kept_since
+        state = MessageState(brief.status.value, brief.engagement, is_over)
         found[brief.step_ref] = (*found.get(brief.step_ref, ()), state)
     return found
 

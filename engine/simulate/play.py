@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from engine.errors import InvalidInput, RequestError
 from engine.messages.engage import Action
@@ -19,6 +19,9 @@ from engine.simulate.store import CHANNEL_TYPES
 from engine.simulate.world import World
 from storage.recipients import delete_user
 from storage.records import JsonObject, Message, WorkflowStatus
+
+# Days: nothing is past retention in a scenario.
+_FOR_EVER: Final = 36_500
 
 
 class Play:
@@ -38,6 +41,7 @@ class Play:
             self.now,
             timezone=around.get("timezone", "Etc/UTC"),
             seed=scenario.get("seed", 1),
+            retention_days=_FOR_EVER,
         )
         self.rejected: list[JsonObject] = []
         self.replayed: list[str] = []

@@ -201,7 +201,8 @@ class Lane:
         bundles: Sequence[RunBundle],
         views: dict[str, EnvironmentView],
     ) -> tuple[list[Effects], dict[Any, Any]]:
-        now = self._services.clock.now()
+        now, step_limit = self._services.clock.now(), self._services.step_limit
+        kept_since = now - timedelta(days=self._services.retention_days)
         results: dict[str, dict[str, RenderResult]] = {b.run.id: {} for b in bundles}
         decided: dict[str, Effects] = {}
         todo = list(bundles)
@@ -209,7 +210,9 @@ class Lane:
             asked: list[tuple[str, str, RenderRequest]] = []
             for bundle in todo:
                 run = bundle.run
-                inputs = Inputs(rendered=results[run.id], step_limit=self._services.step_limit)
+                inputs = Inputs(
+                    rendered=results[run.id], step_limit=step_limit, kept_since=kept_since
+                )
                 effects = advance(plans[_key(run)], bundle, views[run.environment], inputs, now)
                 decided[run.id] = effects
                 wanted = effects.hard or effects.soft

@@ -109,6 +109,28 @@ def test_a_run_whose_activity_waits_in_an_open_batch_can_still_be_cancelled(worl
     assert world.content(world.messages()[0])["text_body"].startswith("1")
 
 
+@pytest.mark.req("E-134")
+@pytest.mark.parametrize("operator", ["less_than", "greater_than_or_equal_to", "not_equal_to"])
+def test_a_waiting_run_never_takes_a_message_past_its_days_for_one_that_was_skipped(
+    world, operator
+):
+    condition = {
+        "variable": "refs.email_1.delivery_status",
+        "operator": operator,
+        "argument": "$message.delivered",
+    }
+    reminder = email("again", ref="email_2", conditions={"all": [condition]})
+    world.workflow("wait", [email(), delay("40d"), reminder])
+    world.trigger("wait", "ann")
+    world.until(timedelta(days=35))
+    assert purge(world)["messages"] == 0
+    world.until(timedelta(days=41))
+    assert [m.step_ref for m in world.messages()] == ["email_1"]
+    (run,) = world.runs()
+    assert (run.phase, run.error_count) == (RunPhase.DONE, 0)
+    assert purge(world)["messages"] == 1
+
+
 @pytest.mark.req("R-23")
 def test_a_message_on_its_way_out_stays(world):
     world.workflow("note", [email()])
