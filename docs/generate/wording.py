@@ -128,6 +128,11 @@ STEPS: Final[Mapping[str, str]] = {
     "branch": "Instead of settings it has `branches`: a list of arms, each with `name`, "
     "`conditions` and `steps`. The first arm whose conditions hold is taken. The last arm has no "
     "conditions and is the default; it may be empty.",
+    "random_cohort": "Instead of settings it has `cohort_branches`: a list of cohorts, each with "
+    "`name`, `percentage` (one decimal at most, all together exactly 100) and `steps`; with "
+    "`terminates: true` the run ends after them. `cohort_key` beside it is a path or a template; "
+    "without one, or where it gives nothing, the recipient's id counts. The same key always lands "
+    "in the same cohort of a step, in every version; changing the percentages may move it.",
     "http_fetch": f"A request may take {_seconds(http_fetch.TIMEOUT)} seconds. It is tried again "
     f"after {' and '.join(map(_seconds, http_fetch.RETRY_DELAYS))} seconds when the server answers "
     "5xx, does not answer or cannot be reached; any other answer than 200, 201 and 204 ends the "

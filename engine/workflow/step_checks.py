@@ -81,8 +81,10 @@ def kind_problems(place: Place) -> Iterator[Problem]:
         yield Problem(
             rule="step.no_conditions",
             path="conditions",
-            message=f"A {kind.title.lower()} step takes no conditions of its own; "
-            "put them on its branches.",
+            message=f"This step ({kind.title.lower()}) takes no conditions of its own; "
+            "put a branch before it that decides who gets here."
+            if kind.type != "branch"
+            else "A branch step takes no conditions of its own; put them on its branches.",
         )
 
 

@@ -90,6 +90,8 @@ _INSIDE: Final[Mapping[str, Shape]] = {
     "headers": _PAIR,
     "query_params": _PAIR,
 }
+# What containers have beside their arms.
+_BESIDE: Final[Mapping[str, Shape]] = {"random_cohort": _leaves("cohort_key")}
 _ARM: Final[Shape] = {**_leaves("name percentage steps terminates"), "conditions": _CONDITIONS}
 
 
@@ -117,7 +119,8 @@ def _in_step(place: Place) -> Iterator[Problem]:
         return
     settings = {name: _INSIDE.get(name) for name in kind.Settings.model_fields}
     arms = arms_key(place.step)
-    shape = {**_STEP, **(_leaves(arms) if arms else {"settings": settings})}
+    own = {**_leaves(arms), **_BESIDE.get(kind.type, {})} if arms else {"settings": settings}
+    shape = {**_STEP, **own}
     yield from _unknown(place.step, shape, "")
     for number, arm in enumerate(arms_of(place.step)):
         yield from _unknown(arm, _ARM, f"{arms}[{number}]")
