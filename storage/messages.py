@@ -81,7 +81,8 @@ def briefs_of_runs(sql: Sql, run_ids: Sequence[str]) -> dict[str, tuple[MessageB
             "SELECT m.run_id, m.id, m.step_ref, m.status, m.address, m.seen_at, m.read_at,"
             " m.interacted_at, m.link_clicked_at, m.archived_at,"
             " CASE m.channel_type WHEN 'in_app_feed' THEN NULL ELSE m.inserted_at END"
-            " FROM runs r JOIN messages m INDEXED BY messages_once ON m.trigger_id = r.trigger_id AND m.run_id = r.id"
+            " FROM runs r JOIN messages m INDEXED BY messages_once"
+            " ON m.trigger_id = r.trigger_id AND m.run_id = r.id"
             f" WHERE r.id IN ({marks(len(part))})",
             part,
         ):
