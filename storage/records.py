@@ -234,7 +234,8 @@ class RunBundle(NamedTuple):
     `records` maps every reference that may be needed (recipient, actor,
     tenant, subscribed object, batch actors) to its record; a reference that is
     missing there was never stored. `channel_data` maps channel ids to the
-    recipient's data, `tenant_channel_data` to the tenant's.
+    recipient's data, `tenant_channel_data` to the tenant's. `preference_sets`
+    are the recipient's own by id, `default_preferences` the environment's.
     """
 
     run: Run
@@ -245,6 +246,8 @@ class RunBundle(NamedTuple):
     tenant_channel_data: Mapping[str, JsonObject]
     messages: tuple[MessageBrief, ...] = ()
     activities: tuple[JsonObject, ...] = ()
+    preference_sets: Mapping[str, JsonObject] | None = None
+    default_preferences: JsonObject | None = None
 
 
 class Message(NamedTuple):

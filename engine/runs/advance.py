@@ -11,12 +11,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, assert_never
 
-from engine.conditions.evaluate import evaluate
-from engine.conditions.model import liquid_sources, parse_group
 from engine.conditions.scope import ConditionScope
 from engine.conditions.statuses import MessageState
 from engine.messages.produce import first_status
 from engine.render.requests import RenderRequest
+from engine.runs.asking import Asking, Stop
 from engine.runs.drafts import content_request, produced
 from engine.runs.effects import Effects, Inputs, Produced
 from engine.runs.masking import masked
@@ -50,11 +49,7 @@ def advance(
     return _Pass(plan, bundle, environment, inputs, now).run()
 
 
-class _Stop(Exception):
-    """The pass is over; the fields of the pass say how."""
-
-
-class _Pass:
+class _Pass(Asking):
     def __init__(
         self,
         plan: Plan,
@@ -104,11 +99,11 @@ class _Pass:
             while index != END:
                 if steps == self.inputs.step_limit:
                     self.cursor = self.plan.steps[index].ref
-                    raise _Stop
+                    raise Stop
                 index = self._step(self.plan.steps[index])
                 steps += 1
             self._end(RunStatus.COMPLETED, "run_completed")
-        except _Stop:
+        except Stop:
             pass
         run = self.bundle.run
         change = RunChange(
@@ -138,7 +133,7 @@ class _Pass:
         status = self.bundle.workflow_status
         if status is not WorkflowStatus.ACTIVE:
             self._end(RunStatus.CANCELLED, "run_cancelled", {"reason": f"workflow_{status.value}"})
-            raise _Stop
+            raise Stop
 
     def _start(self) -> int:
         """Return where to go on; on first entry, check trigger conditions and frequency."""
@@ -146,7 +141,7 @@ class _Pass:
             index = self.plan.index_by_ref.get(self.cursor)
             if index is None:
                 self._end(RunStatus.CANCELLED, "run_cancelled", {"reason": "step_removed"})
-                raise _Stop
+                raise Stop
             return index
         if not self.state.get("started"):
             self._log("run_started")
@@ -156,12 +151,12 @@ class _Pass:
                 if not verdict.passed:
                     detail = {"reason": "trigger_conditions_not_met"}
                     self._end(RunStatus.COMPLETED, "run_completed", detail)
-                    raise _Stop
+                    raise Stop
             self.state = {**self.state, "started": True}
             is_test = self.bundle.trigger.source_type == "rehearsal"
             if self.plan.trigger_frequency != "every_trigger" and not is_test:
                 self.more["takes_slot"] = True
-                raise _Stop
+                raise Stop
         return self.plan.first
 
     def _step(self, row: PlanStep) -> int:
@@ -214,48 +209,6 @@ class _Pass:
             render_error=error,
         )
 
-    # ------------------------------------------------------------ conditions
-
-    def _evaluate(self, owner: str, group: Any, *, sees_statuses: bool = False) -> Any:
-        """Evaluate a group; Liquid in its arguments is asked for first.
-
-        Message statuses are for the conditions of steps; elsewhere they never hold (E-122).
-        """
-        rendered: dict[str, str] = {}
-        sources = liquid_sources(group)
-        if sources:
-            key = f"conditions:{owner}"
-            answer = self.inputs.rendered.get(key)
-            if answer is None:
-                self.hard[key] = RenderRequest(
-                    kind="fields",
-                    template={text: text for text in sources},
-                    scope=self.scope,
-                    now=self.now,
-                )
-                raise _Stop
-            rendered = dict(answer.output) if answer.ok else {}
-        scope = self.of_steps
-        if rendered or not sees_statuses:
-            seen = self.statuses if sees_statuses else None
-            scope = replace(scope, statuses=seen, rendered=rendered)
-        return evaluate(group, scope, self.now)
-
-    def _check_conditions(self, row: PlanStep, ctx: kinds.StepContext) -> kinds.Skip | None:
-        own = row.conditions
-        if own is not None:
-            verdict = self._evaluate(f"step:{row.ref}", own, sees_statuses=True)
-            self._log("conditions_evaluated", row, {"of": "step", **verdict.as_json()})
-            if not verdict.passed:
-                return kinds.Skip(reason="conditions_not_met", detail={"of": "step"})
-        extra = row.step.extra_conditions(ctx)
-        if extra is not None:
-            verdict = self._evaluate(f"channel:{row.ref}", parse_group(extra))
-            self._log("conditions_evaluated", row, {"of": "channel", **verdict.as_json()})
-            if not verdict.passed:
-                return kinds.Skip(reason="conditions_not_met", detail={"of": "channel"})
-        return None
-
     # ------------------------------------------------------------ outcomes
 
     def _answer(self, row: PlanStep, outcome: kinds.Outcome) -> int:
@@ -288,9 +241,11 @@ class _Pass:
                 self.more["enter"] = outcome
             case kinds.Gate():
                 self.more["gate"] = outcome
+            case kinds.Update() | kinds.Start():
+                self.more["write"] = outcome
             case _:
                 assert_never(outcome)
-        raise _Stop
+        raise Stop
 
     def _leave(self, index: int) -> int:
         """Go to another step: nothing of the last one's tries or wake-up remains."""
@@ -327,8 +282,13 @@ class _Pass:
 
     def _produce(self, row: PlanStep, produce: kinds.Produce) -> int:
         """Note the messages; their contents are rendered together after the pass."""
+        drafts = produce.drafts
+        if self.scopes.preferences is not None:
+            drafts, refusal = self._wanted(row, drafts, self.scopes.preferences)
+            if refusal is not None:
+                return self._skip(row, refusal)
         made: list[Produced] = []
-        for draft in produce.drafts:
+        for draft in drafts:
             key = f"message:{row.ref}:{draft.channel.id}:{draft.address}"
             message_id = derived_ksuid(
                 self.now, self.bundle.run.id, row.ref, draft.channel.id, draft.address, "0"
@@ -366,7 +326,7 @@ class _Pass:
         self._fail(
             row, kinds.Fail(message=message, retry_in=self._pause_before_next_try(), detail=detail)
         )
-        raise _Stop
+        raise Stop
 
     # ------------------------------------------------------------ endings
 
@@ -376,22 +336,3 @@ class _Pass:
     def _end(self, status: RunStatus, event: str, data: JsonObject | None = None) -> None:
         self.status, self.phase, self.wake_at, self.resume = status, RunPhase.DONE, None, None
         self._log(event, data=data)
-
-    def _log(
-        self,
-        event: str,
-        row: PlanStep | None = None,
-        data: JsonObject | None = None,
-        status: str = "ok",
-    ) -> None:
-        self.timeline.append(
-            {
-                "event": event,
-                "status": status,
-                "step_ref": row.ref if row else None,
-                "step_type": row.step.definition.get("type") if row else None,
-                "attempt": self.attempt + 1 if row else 1,
-                "data": data or {},
-                "inserted_at": self.at,
-            }
-        )

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.timing.instants import format_instant
-from storage import channel_data, definitions, messages, recipients, triggers, windows
+from storage import (
+    channel_data,
+    definitions,
+    messages,
+    preferences,
+    recipients,
+    triggers,
+    windows,
+)
 from storage.records import (
     TENANTS,
     JsonObject,
@@ -29,6 +37,7 @@ def load(sql: Sql, runs: Sequence[Run], with_statuses: frozenset[str]) -> list[R
     activities = {run.id: _activities(sql, run) for run in runs if run.state.get("batch")}
     by_environment: dict[str, set[RecipientRef]] = {}
     people: dict[str, set[RecipientRef]] = {}
+    owners: dict[str, set[RecipientRef]] = {}
     for run in runs:
         if run.trigger_id not in found:
             continue
@@ -36,16 +45,37 @@ def load(sql: Sql, runs: Sequence[Run], with_statuses: frozenset[str]) -> list[R
         wanted.update(_references(run, found[run.trigger_id], activities.get(run.id, ())))
         holders = people.setdefault(run.environment, set())
         holders.add(run.recipient)
+        owners.setdefault(run.environment, set()).add(run.recipient)
         if run.tenant is not None:
             holders.add(RecipientRef(TENANTS, run.tenant))
     records = {e: recipients.get_many(sql, e, refs) for e, refs in by_environment.items()}
     data = {e: channel_data.get_many(sql, e, refs) for e, refs in people.items()}
+    wishes = {e: preferences.get_many(sql, e, refs) for e, refs in owners.items()}
+    defaults = {e: preferences.environment_defaults(sql, e) for e in owners}
     statuses = messages.briefs_of_runs(sql, [r.id for r in runs if r.id in with_statuses])
     active = _statuses(sql, runs)
-    return [
+    bundles = [
         _bundle(run, found[run.trigger_id], records, data, statuses, activities, active)
         for run in runs
         if run.trigger_id in found
+    ]
+    return _with_preferences(bundles, wishes, defaults)
+
+
+def _with_preferences(
+    bundles: list[RunBundle],
+    sets: dict[str, dict[RecipientRef, dict[str, JsonObject]]],
+    defaults: dict[str, JsonObject],
+) -> list[RunBundle]:
+    """Add preferences to the bundles, where anybody has said any."""
+    if not any(sets.values()) and not any(defaults.values()):
+        return bundles
+    return [
+        bundle._replace(
+            preference_sets=sets[bundle.run.environment].get(bundle.run.recipient),
+            default_preferences=defaults[bundle.run.environment],
+        )
+        for bundle in bundles
     ]
 
 

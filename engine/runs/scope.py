@@ -7,12 +7,18 @@ from datetime import datetime
 from typing import Any, Final
 
 from engine.conditions.statuses import MessageState
+from engine.preferences.merge import EffectiveSet
+from engine.preferences.resolve import resolve
+from engine.recipients.preference_sets import CHANNEL_TYPES
+from engine.recipients.preferences import tenant_set
 from engine.timing.instants import format_instant
 from engine.workflow.kinds import EnvironmentView
 from engine.workflow.plan import Plan
 from storage.records import TENANTS, JsonObject, Recipient, RecipientRef, RunBundle
 
 _FILTER_TEXT: Final = 256
+# What a recipient wants of whom, and of whose surroundings, nothing is said (E-137).
+_OPTED_IN: Final = {"channel_types": dict.fromkeys(CHANNEL_TYPES, True)}
 # What conditions may look into; keys of the data stand at the scope's root too.
 _NAMESPACES: Final = ("data", "recipient", "actor", "tenant", "vars", "workflow", "run", "refs")
 
@@ -106,7 +112,19 @@ class RunScope:
         tenant = RecipientRef(TENANTS, run.tenant) if run.tenant is not None else None
         self.tenant = person(tenant, bundle.records.get(tenant)) if tenant else None
         self.timestamp = format_instant(trigger.inserted_at)
+        self.preferences = self._resolve(bundle.records.get(tenant) if tenant else None)
+        wanted = self.preferences
+        self.recipient["preferences"] = _OPTED_IN if wanted is None else wanted.content
         self._collect()
+
+    def _resolve(self, tenant: Recipient | None) -> EffectiveSet | None:
+        """Merge the preferences that count in this run; None where nobody has any."""
+        bundle = self.bundle
+        own, base = bundle.preference_sets, bundle.default_preferences
+        of_tenant = tenant_set(tenant) if tenant else None
+        if not own and not base and not of_tenant:
+            return None
+        return resolve(own or {}, bundle.run.tenant, of_tenant, base)
 
     def _actor_ref(self) -> RecipientRef | None:
         if self.batch is not None and "actor" in self.batch:
