@@ -28,6 +28,7 @@ FORMS: Final[Mapping[str, str]] = {
     "throttle_window_field_path": "path",
     "batch_key": "path or Liquid",
     "throttle_key": "path or Liquid",
+    "update_data.data": "object or Liquid",
     "settings.allowed_networks": "list, in a variable with commas",
     "headers": "list of `{key, value}`, or JSON text",
     "query_params": "list of `{key, value}`, or JSON text",
@@ -76,6 +77,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "query_params": "Parameters that are added to the address, values in Liquid",
     "body": "Body as JSON text, in Liquid; only for post, put and patch",
     "response_path": "Where in `data` the answer is put; if empty, its keys are merged into `data`",
+    "update_data.data": "What is merged into the run's data: an object with Liquid in its values, "
+    "or Liquid that renders to a JSON object",
     "http_fetch.signing_key": "The request is signed with it in `x-knock-signature`; in Liquid",
     # bootstrap file
     "bootstrap.imports": "Project folders, relative to this file; imported and committed into "
@@ -138,6 +141,10 @@ STEPS: Final[Mapping[str, str]] = {
     "5xx, does not answer or cannot be reached; any other answer than 200, 201 and 204 ends the "
     "run with the reason `step_failed`. The answer is recorded: a run that goes on after a crash "
     "does not repeat a request that was answered.",
+    "update_data": "Top-level keys are replaced whole, also where both are objects. A value in an "
+    "object that is a template becomes what its text is in JSON (`5`, `true`), and stays text where "
+    "it is no JSON. An undefined variable is an error here, which ends the run: use the `default` "
+    "filter where a value may be missing.",
     "channel:email": "Template: `subject`, and one of `html_body` or `visual_blocks`; `text_body` "
     "is made from them if it is missing. Goes to the recipient's `email`.",
     "channel:in_app_feed": "Template: `markdown_body`, `action_url`, `action_buttons` (up to two, "
