@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from engine.render.requests import RenderRequest, RenderResult
-from engine.workflow.kinds import Call, Draft, Enter, Gate
+from engine.workflow.kinds import Call, Draft, Enter, Gate, Start, Update
 from engine.workflow.plan import Plan
 from storage.records import JsonObject, RecipientRef, RunBundle
 from storage.runs import RunChange
@@ -60,4 +60,5 @@ class Effects:
     enter: Enter | None = None
     gate: Gate | None = None
     call: Call | None = None
+    write: Update | Start | None = None
     takes_slot: bool = False

@@ -157,7 +157,53 @@ class Gate:
     limit: int
 
 
-Outcome = Continue | Jump | Sleep | Skip | Halt | Fail | Need | Call | Produce | Enter | Gate
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """Merge into a stored recipient (engine E-98 … E-101).
+
+    `properties` are those of an inline identification. The step resumes with
+    `{"kind": "updated", "detail": …}`, which has the values before and after
+    beside its own `detail`, or with `{"kind": "refused", "message": …}`.
+    """
+
+    recipient: RecipientRef
+    properties: JsonObject
+    detail: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """Trigger another workflow (engine E-87 … E-90).
+
+    `recipients`, `actor` and `tenant` are in the forms of a trigger request.
+    The step resumes with `{"kind": "started", "workflow_run_id": …}`,
+    `{"kind": "unavailable", "message": …}` or `{"kind": "refused", "message": …}`.
+    """
+
+    workflow: str
+    recipients: tuple[Any, ...]
+    data: JsonObject
+    actor: Any = None
+    tenant: Any = None
+    cancellation_key: str | None = None
+    level: int = 1
+
+
+Outcome = (
+    Continue
+    | Jump
+    | Sleep
+    | Skip
+    | Halt
+    | Fail
+    | Need
+    | Call
+    | Produce
+    | Enter
+    | Gate
+    | Update
+    | Start
+)
 
 
 # ---------------------------------------------------------------- context
