@@ -29,6 +29,7 @@ FORMS: Final[Mapping[str, str]] = {
     "batch_key": "path or Liquid",
     "throttle_key": "path or Liquid",
     "update_data.data": "object or Liquid",
+    "update_properties": "object or Liquid",
     "settings.allowed_networks": "list, in a variable with commas",
     "headers": "list of `{key, value}`, or JSON text",
     "query_params": "list of `{key, value}`, or JSON text",
@@ -79,6 +80,11 @@ MEANINGS: Final[Mapping[str, str]] = {
     "response_path": "Where in `data` the answer is put; if empty, its keys are merged into `data`",
     "update_data.data": "What is merged into the run's data: an object with Liquid in its values, "
     "or Liquid that renders to a JSON object",
+    "recipient_mode": "`current` updates the run's own one, `reference` the one that is named",
+    "recipient_gid": "Whom to update, as `gid://Object/<collection>/<id>`, in Liquid; users are in "
+    "`$users`, tenants in `$tenants`",
+    "update_properties": "What is merged: an object with Liquid in its values, or Liquid that "
+    "renders to a JSON object",
     "http_fetch.signing_key": "The request is signed with it in `x-knock-signature`; in Liquid",
     # bootstrap file
     "bootstrap.imports": "Project folders, relative to this file; imported and committed into "
@@ -127,6 +133,12 @@ VARIABLES: Final[Mapping[str, str]] = {
     "TOCSIN_REQUIRE_BROWSER": "For tests: fail rather than skip where there is no browser.",
 }
 
+_UPDATE: Final = (
+    "Objects are merged at any depth, lists are replaced whole, `null` is stored, nothing is "
+    "removed; `preferences` by set id are merged too. Later steps see the new values. `channel_data` is "
+    "ignored with a warning. The timeline shows what was touched before and after."
+)
+
 STEPS: Final[Mapping[str, str]] = {
     "branch": "Instead of settings it has `branches`: a list of arms, each with `name`, "
     "`conditions` and `steps`. The first arm whose conditions hold is taken. The last arm has no "
@@ -142,9 +154,14 @@ STEPS: Final[Mapping[str, str]] = {
     "run with the reason `step_failed`. The answer is recorded: a run that goes on after a crash "
     "does not repeat a request that was answered.",
     "update_data": "Top-level keys are replaced whole, also where both are objects. A value in an "
-    "object that is a template becomes what its text is in JSON (`5`, `true`), and stays text where "
-    "it is no JSON. An undefined variable is an error here, which ends the run: use the `default` "
+    "object that is a template becomes what its text is in JSON (`5`, `true`), and stays text "
+    "where it is no JSON. An undefined variable is an error here, which ends the run: use the `default` "
     "filter where a value may be missing.",
+    "update_user": f"{_UPDATE} A run for an object has no user of its own to update: the step is "
+    "skipped with an error in the timeline.",
+    "update_object": _UPDATE,
+    "update_tenant": f"{_UPDATE} A tenant's default preferences are in `settings.preference_set`. "
+    "Without a tenant the run skips the step.",
     "channel:email": "Template: `subject`, and one of `html_body` or `visual_blocks`; `text_body` "
     "is made from them if it is missing. Goes to the recipient's `email`.",
     "channel:in_app_feed": "Template: `markdown_body`, `action_url`, `action_buttons` (up to two, "

@@ -12,6 +12,7 @@ from engine.runs.effects import Effects, Produced
 from engine.runs.scope import flatten
 from engine.runs.timeline import entry
 from engine.runs.windows import Logged, NewestVersion, enter_window
+from engine.runs.writes import write_beside
 from engine.steps.throttle import decide_gate
 from engine.trigger.frequency import slot_of
 from storage.calls import PendingCall
@@ -47,6 +48,7 @@ class _Batch:
     messages: list[NewMessage] = field(default_factory=list)
     events: list[MessageEvent] = field(default_factory=list)
     calls: list[PendingCall] = field(default_factory=list)
+    writes: list[Effects] = field(default_factory=list)
     timeline: Logged = field(default_factory=list)
 
 
@@ -72,6 +74,8 @@ def apply(
     for effects in batch:
         if effects.change.run.id in kept:
             _collect(tx, effects, contents, now, newest, out)
+    if out.writes:
+        out.changes += write_beside(tx, out.writes, now)
     tx.update_runs(out.changes, now)
     tx.set_timers(out.timers)
     tx.insert_messages(out.messages)
@@ -106,6 +110,9 @@ def _collect(
         out.events.extend(_events(message.message))
     if effects.enter is not None:
         out.timeline.extend(enter_window(tx, effects, effects.enter, now, newest))
+        return
+    if effects.write is not None:
+        out.writes.append(effects)
         return
     if effects.gate is not None:
         change = _pass_gate(tx, effects, entries, now)

@@ -45,6 +45,13 @@ def a_world(**services: Any) -> Iterator[World]:
 
 # ---------------------------------------------------------------- R-3: nothing twice
 
+
+def counts_up(ref: str) -> Any:
+    """Count in the recipient's record; to do it twice shows."""
+    properties = {"count": "{{ recipient.count | default: 0 | plus: 1 }}"}
+    return {"type": "update_user", "ref": ref, "settings": {"update_properties": properties}}
+
+
 STEPS = {
     "feed": lambda n: feed(ref=f"feed_{n}"),
     "email": lambda n: email("{{ data.x }}", ref=f"email_{n}"),
@@ -54,6 +61,7 @@ STEPS = {
     "batch": lambda n: batch("2m", ref=f"batch_{n}"),
     "fetch": lambda n: {**fetch(URL), "ref": f"fetch_{n}"},
     "throttle": lambda n: {**throttle("1h", throttle_limit=2), "ref": f"throttle_{n}"},
+    "update": lambda n: counts_up(f"update_{n}"),
 }
 HARMS = ["none", "twice", "crash before commit", "stale"]
 
@@ -155,6 +163,7 @@ def world_has(world: World, query: str) -> bool:
 def facts(world: World) -> list[Any]:
     """Everything that a second execution must not add to."""
     tables = ("runs", "messages", "outbox", "timers", "calls", "windows", "window_items")
+    tables += ("triggers", "recipients")
     found = [world.sql().rows(f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables]
     logs = [world.timeline(run) for run in world.runs()]
     return [*found, logs, [world.events(m) for m in world.messages()]]
@@ -164,7 +173,8 @@ def outcome(world: World) -> list[Any]:
     runs = [(r.workflow, r.recipient.id, r.status, r.error_count) for r in world.runs()]
     said = [(m.step_ref, m.status, m.total_activities) for m in world.messages()]
     logs = [[(e["event"], e["step_ref"]) for e in world.timeline(r)] for r in world.runs()]
-    return [sorted(runs), sorted(said), sorted(map(str, logs))]
+    people = [row[0] for row in world.sql().rows("SELECT properties FROM recipients ORDER BY id")]
+    return [sorted(runs), sorted(said), sorted(map(str, logs)), people]
 
 
 @pytest.mark.req("R-3")
