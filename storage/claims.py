@@ -121,7 +121,7 @@ class ClaimVerbs(RunVerbs):
             for group in level:
                 if batch.is_full:
                     return
-                count = 0
+                count, before = 0, len(batch.runs)
                 # Row by row: what there is no room for is not even read.
                 for row in self.connection.execute(_CLAIM, (*group, size)):
                     count += 1
@@ -129,7 +129,8 @@ class ClaimVerbs(RunVerbs):
                     if batch.is_full:
                         break
                 has_more = has_more or count == size
-                if size == share:
+                # One that found no room for its first run comes first in the next batch.
+                if size == share and (len(batch.runs) > before or not batch.is_full):
                     self._turns[group[0]] = group
             if not has_more:
                 return

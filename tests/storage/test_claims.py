@@ -131,3 +131,15 @@ def test_the_data_of_a_trigger_counts_once_and_the_first_run_always_fits(
     add(database, "w", 4, trigger="t2")
     monkeypatch.setattr(claims, "BATCH_BYTES", 20_000)
     assert len(claim(database)) == 4
+
+
+@pytest.mark.req("R-29")
+def test_a_large_run_that_found_no_room_comes_first_in_the_next_batch(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "BATCH_BYTES", 10_000)
+    add(database, "busy", 50, state=dumps({"x": "x" * 500}))
+    add(database, "heavy", 1, state=dumps({"x": "x" * 9_900}))
+    batches = [[run.workflow for run in claim(database, 20)] for _ in range(2)]
+    assert "heavy" not in batches[0]
+    assert batches[1][0] == "heavy"
