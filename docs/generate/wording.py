@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-from engine.steps import delay, http_fetch, throttle
+from engine.steps import delay, http_fetch, throttle, trigger_workflow
 
 
 def _seconds(length: timedelta) -> str:
@@ -80,6 +80,14 @@ MEANINGS: Final[Mapping[str, str]] = {
     "response_path": "Where in `data` the answer is put; if empty, its keys are merged into `data`",
     "update_data.data": "What is merged into the run's data: an object with Liquid in its values, "
     "or Liquid that renders to a JSON object",
+    "workflow_key": "Key of the workflow to start, in Liquid",
+    "trigger_workflow.recipients": "Who gets it: an id, or the JSON of a list or object as in a "
+    "trigger call; the run's own recipient if left out",
+    "trigger_workflow.actor": "Its actor, an id or JSON; the run's own if left out",
+    "trigger_workflow.tenant": "Its tenant, an id or JSON; the run's own if left out",
+    "trigger_workflow.data": "Its data, Liquid that renders to a JSON object; the run's own if "
+    "left out",
+    "trigger_workflow.cancellation_key": "Its cancellation key; the run's own if left out",
     "recipient_mode": "`current` updates the run's own one, `reference` the one that is named",
     "recipient_gid": "Whom to update, as `gid://Object/<collection>/<id>`, in Liquid; users are in "
     "`$users`, tenants in `$tenants`",
@@ -135,8 +143,9 @@ VARIABLES: Final[Mapping[str, str]] = {
 
 _UPDATE: Final = (
     "Objects are merged at any depth, lists are replaced whole, `null` is stored, nothing is "
-    "removed; `preferences` by set id are merged too. Later steps see the new values. `channel_data` is "
-    "ignored with a warning. The timeline shows what was touched before and after."
+    "removed; `preferences` by set id are merged too. Later steps see the new values. "
+    "`channel_data` is ignored with a warning. The timeline shows what was touched, before "
+    "and after."
 )
 
 STEPS: Final[Mapping[str, str]] = {
@@ -155,13 +164,20 @@ STEPS: Final[Mapping[str, str]] = {
     "does not repeat a request that was answered.",
     "update_data": "Top-level keys are replaced whole, also where both are objects. A value in an "
     "object that is a template becomes what its text is in JSON (`5`, `true`), and stays text "
-    "where it is no JSON. An undefined variable is an error here, which ends the run: use the `default` "
-    "filter where a value may be missing.",
+    "where it is no JSON. An undefined variable is an error here, which ends the run: use the "
+    "`default` filter where a value may be missing.",
     "update_user": f"{_UPDATE} A run for an object has no user of its own to update: the step is "
     "skipped with an error in the timeline.",
     "update_object": _UPDATE,
     "update_tenant": f"{_UPDATE} A tenant's default preferences are in `settings.preference_set`. "
     "Without a tenant the run skips the step.",
+    "trigger_workflow": "Acts as a trigger call of the newest committed version: its conditions, "
+    "frequency, data schema, followers and preferences apply, and `trigger_source.type` is "
+    "`workflow_step`. `sandbox_mode` and `skip_delay` of the call are handed on. A setting that is "
+    "left out is the run's own, one that renders to nothing is absent. The run does not wait for "
+    "what it starts, and each is cancelled by itself. A target that is missing, archived or not "
+    "active skips the step; a template that does not render, data that is refused or no recipients "
+    f"end the run. Workflows start each other {trigger_workflow.DEEPEST} levels deep at most.",
     "channel:email": "Template: `subject`, and one of `html_body` or `visual_blocks`; `text_body` "
     "is made from them if it is missing. Goes to the recipient's `email`.",
     "channel:in_app_feed": "Template: `markdown_body`, `action_url`, `action_buttons` (up to two, "
@@ -293,6 +309,10 @@ REASONS: Final[Mapping[str, tuple[str, str]]] = {
     "trigger_frequency_reached": (
         "run_completed",
         "The workflow runs once for each recipient, and it already had.",
+    ),
+    "target_workflow_unavailable": (
+        "step_skipped",
+        "The workflow that the step starts does not exist here, is archived or is not active.",
     ),
     "workflow_archived": ("run_cancelled", "The workflow was archived."),
     "workflow_inactive": ("run_cancelled", "The workflow was switched off."),

@@ -46,7 +46,10 @@ _Listed = list[tuple[RecipientRef, JsonObject | None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerCommand:
-    """A checked trigger request; `body` is its parsed JSON, for comparing repeats."""
+    """A checked trigger request; `body` is its parsed JSON, for comparing repeats.
+
+    `id` is given where the trigger's id follows from what caused it.
+    """
 
     environment: str
     workflow: str
@@ -61,6 +64,7 @@ class TriggerCommand:
     request_id: str = ""
     source_type: str = "api"
     fans_out: bool = True
+    id: str | None = None
 
     @property
     def references(self) -> tuple[Reference | None, ...]:
@@ -174,7 +178,7 @@ class Acceptor:
             frequency = self._schemas.frequency(tx, command, version)
             pending = first_pending(listed, fans_out=command.fans_out, frequency=frequency)
         return Trigger(
-            id=self._ids.ordered_uuid(now),
+            id=command.id or self._ids.ordered_uuid(now),
             environment=command.environment,
             workflow=command.workflow,
             version=version.number,

@@ -62,6 +62,11 @@ STEPS = {
     "fetch": lambda n: {**fetch(URL), "ref": f"fetch_{n}"},
     "throttle": lambda n: {**throttle("1h", throttle_limit=2), "ref": f"throttle_{n}"},
     "update": lambda n: counts_up(f"update_{n}"),
+    "start": lambda n: {
+        "type": "trigger_workflow",
+        "ref": f"start_{n}",
+        "settings": {"workflow_key": "other"},
+    },
 }
 HARMS = ["none", "twice", "crash before commit", "stale"]
 
@@ -189,6 +194,7 @@ def test_a_pass_that_is_executed_again_creates_nothing_twice(kinds, triggers, ha
     outcomes = []
     for chosen, limit in ((["none"], None), (harms, prefix)):
         with a_world(step_limit=limit) as world:
+            world.workflow("other", [feed(ref="other")])
             world.workflow("any", [STEPS[kind](n) for n, kind in enumerate(kinds)])
             for n in range(triggers):
                 world.accept("any", "ann", data={"n": n})
