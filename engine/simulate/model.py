@@ -53,7 +53,7 @@ class Environment(Closed):
 
     timezone: str = "Etc/UTC"
     variables: dict[str, str] = {}
-    preferences: Any = None
+    preferences: Object | None = None
     channels: list[Channel] | None = None
     channel_groups: Any = None
 
@@ -122,6 +122,14 @@ class Mark(Closed):
                 {"known": ", ".join(MARKS), "mark": self.mark},
             )
         return self
+
+
+class SetPreferences(Closed):
+    """Write a preference set as its endpoint does."""
+
+    recipient: Any
+    set: str = "default"
+    preferences: Object
 
 
 class SetStatus(Closed):
@@ -271,7 +279,7 @@ class State(Closed):
     users: dict[str, Object] = {}
     objects: dict[str, Object] = {}
     tenants: dict[str, Object] = {}
-    preferences: Any = None
+    preferences: dict[str, Object] = {}
     audiences: Any = None
     schedules: Any = None
     feeds: Any = None
@@ -318,6 +326,7 @@ ENTRIES: Final[Mapping[str, type[Closed] | type[str] | type[dict[str, Any]]]] = 
     "cancel": Cancel,
     "message": Mark,
     "identify": dict,
+    "set_preferences": SetPreferences,
     "set_status": SetStatus,
     "commit": Commit,
     "provider": ProviderAnswers,
@@ -329,6 +338,6 @@ ENTRIES: Final[Mapping[str, type[Closed] | type[str] | type[dict[str, Any]]]] = 
     "downtime": Downtime,
 }
 NOT_YET: Final = (
-    "event", "set_preferences", "audience", "schedule", "merge_users", "broadcast", "test_run",
+    "event", "audience", "schedule", "merge_users", "broadcast", "test_run",
     "click", "open", "model",
 )  # fmt: skip

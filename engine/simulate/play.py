@@ -9,10 +9,12 @@ from typing import Any, Final
 
 from engine.errors import InvalidInput, RequestError
 from engine.messages.engage import Action
+from engine.recipients.preferences import DEFAULT
 from engine.simulate.compare import failures
 from engine.simulate.faults import ScenarioError
 from engine.simulate.offsets import LONGEST, instant
 from engine.simulate.outside import ScriptedProvider
+from engine.simulate.preferences import renamed, with_ids
 from engine.simulate.reading import start_of
 from engine.simulate.result import Report, name_of
 from engine.simulate.store import CHANNEL_TYPES
@@ -69,12 +71,14 @@ class Play:
             )
         for key, value in around.get("variables", {}).items():
             world.variable(key, value)
+        if around.get("preferences"):
+            world.default_preferences(renamed(around["preferences"], self.channels))
         for key, definition in scenario.get("workflows", {}).items():
             self._commit({"workflow": key, "definition": definition})
         for name, store in (
-            ("users", world.identify),
-            ("objects", world.identify),
-            ("tenants", world.tenant),
+            ("users", self._identify),
+            ("objects", self._identify),
+            ("tenants", self._tenant),
             ("subscriptions", self._subscribe),
         ):
             for index, inline in enumerate(scenario.get(name, ())):
@@ -124,7 +128,8 @@ class Play:
             "trigger": self._trigger,
             "cancel": self._cancel,
             "message": self._message,
-            "identify": self.world.identify,
+            "identify": self._identify,
+            "set_preferences": self._set_preferences,
             "set_status": self._set_status,
             "commit": self._commit,
             "provider": self._provider,
@@ -140,8 +145,10 @@ class Play:
 
     def _trigger(self, entry: JsonObject) -> None:
         body = {k: v for k, v in entry.items() if k not in ("workflow", "recipients")}
+        body |= {k: with_ids(body[k], self.channels) for k in ("actor", "tenant") if k in body}
+        recipients = [with_ids(recipient, self.channels) for recipient in entry["recipients"]]
         try:
-            accepted = self.world.trigger(entry["workflow"], *entry["recipients"], **body)
+            accepted = self.world.trigger(entry["workflow"], *recipients, **body)
         except RequestError as error:
             at = Report(self.world, self.now).at(self.world.clock.now())
             self.rejected.append({"at": at, "workflow": entry["workflow"], "code": error.code})
@@ -205,8 +212,17 @@ class Play:
         self.world.unsubscribe(entry["object"], *entry["recipients"])
 
     def _upsert(self, entry: JsonObject) -> None:
-        store = self.world.tenant if entry.get("collection") == "$tenants" else self.world.identify
-        store(entry)
+        (self._tenant if entry.get("collection") == "$tenants" else self._identify)(entry)
+
+    def _identify(self, inline: Any) -> None:
+        self.world.identify(with_ids(inline, self.channels))
+
+    def _tenant(self, inline: Any) -> None:
+        self.world.tenant(with_ids(inline, self.channels))
+
+    def _set_preferences(self, entry: JsonObject) -> None:
+        content = renamed(entry["preferences"], self.channels)
+        self.world.set_preferences(entry["recipient"], entry.get("set", DEFAULT), content)
 
     def _delete_user(self, id_: str) -> None:
         with self.world.db.transaction() as tx:

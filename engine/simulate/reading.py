@@ -16,6 +16,7 @@ from engine.errors import Problem
 from engine.simulate.faults import ScenarioError
 from engine.simulate.model import ENTRIES, NOT_YET, ScenarioFile
 from engine.simulate.offsets import START, instant
+from engine.simulate.preferences import check_set
 from engine.simulate.store import CHANNEL_TYPES
 from engine.timing.zones import is_zone
 from engine.workflow.definition import refs_of
@@ -29,7 +30,6 @@ _DICTIONARY: Final = re.compile(r"a valid dictionary(?: or instance of \w+)?")
 # Whatever a workflow adds to or takes from an instant stays within the calendar.
 _YEARS: Final = (1970, 8999)
 _NOT_YET_FIELDS: Final[Mapping[str, Callable[[JsonObject], Any]]] = {
-    "environment.preferences": lambda s: s.get("environment", {}).get("preferences"),
     "environment.channel_groups": lambda s: s.get("environment", {}).get("channel_groups"),
     **{
         name: lambda s, name=name: s.get(name)  # type: ignore[misc]  # the default binds the name
@@ -39,7 +39,7 @@ _NOT_YET_FIELDS: Final[Mapping[str, Callable[[JsonObject], Any]]] = {
         f"expect.state.{name}": lambda s, name=name: (  # type: ignore[misc]  # as above
             s.get("expect", {}).get("state", {}).get(name)
         )
-        for name in ("preferences", "audiences", "schedules", "feeds")
+        for name in ("audiences", "schedules", "feeds")
     },
 }
 
@@ -164,6 +164,7 @@ def _named(
 
 
 def _check_environment(around: JsonObject) -> None:
+    check_set(around.get("preferences") or {}, "environment.preferences")
     zone = around.get("timezone", "Etc/UTC")
     if not is_zone(zone):
         raise ScenarioError("environment.timezone", f"expected an IANA time zone, got {zone!r}")
@@ -211,13 +212,8 @@ def _check_entry_more(kind: str, value: Any, path: str, now: datetime) -> None:
         instant(value["until"], now, f"{path}.until")
     elif kind == "message" and value["match"].get("at") is not None:
         instant(value["match"]["at"], now, f"{path}.match.at")
-    elif kind == "trigger":
-        for index, recipient in enumerate(value["recipients"]):
-            _refuse_preferences(recipient, f"{path}.recipients[{index}]")
-        for name in ("actor", "tenant"):
-            _refuse_preferences(value.get(name), f"{path}.{name}")
-    elif kind in ("identify", "upsert"):
-        _refuse_preferences(value, path)
+    elif kind == "set_preferences":
+        check_set(value["preferences"], f"{path}.preferences")
 
 
 def _check_times(expected: JsonObject, now: datetime) -> None:
@@ -232,26 +228,6 @@ def _refuse_not_yet(scenario: JsonObject) -> None:
     for path, look in _NOT_YET_FIELDS.items():
         if not _is_empty(look(scenario)):
             raise ScenarioError(path, "this release of the engine does not have this yet")
-    for name in ("users", "objects", "tenants"):
-        for index, item in enumerate(scenario.get(name, ())):
-            _refuse_preferences(item, f"{name}[{index}]")
-
-
-def _refuse_preferences(item: Any, path: str) -> None:
-    if not isinstance(item, dict):
-        return
-    settings = item.get("settings")
-    held = {
-        "preferences": item.get("preferences"),
-        "settings.preference_set": settings.get("preference_set")
-        if isinstance(settings, dict)
-        else None,
-    }
-    for name, value in held.items():
-        if not _is_empty(value):
-            raise ScenarioError(
-                f"{path}.{name}", "this release of the engine does not decide by preferences yet"
-            )
 
 
 def _is_empty(value: Any) -> bool:

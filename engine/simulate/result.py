@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from engine.simulate.offsets import offset
+from engine.simulate.preferences import sets_of
 from engine.simulate.world import World
 from engine.timing.instants import format_instant, parse_instant
 from engine.workflow.definition import steps_of, walk
@@ -130,6 +131,10 @@ class Report:
         kinds = {"users": "$users", "tenants": "$tenants", "objects": None}
         found: JsonObject = {}
         for kind, names in wanted.items():
+            if kind == "preferences":
+                sql, env = self.world.sql(), self.world.env
+                found[kind] = {name: sets_of(sql, env, name, self.keys) for name in names}
+                continue
             collection = kinds[kind]
             refs = {
                 name: RecipientRef(collection, name)

@@ -11,10 +11,12 @@ from typing import Any, Final
 
 from engine.errors import InvalidInput, Problem
 from engine.recipients.identify import identify
+from engine.recipients.preference_sets import read_set
+from engine.recipients.preferences import set_preferences
 from engine.recipients.references import Reference, parse_reference, parse_tenant
 from engine.timing.clock import ManualClock
 from engine.workflow.hashing import content_hash
-from storage import definitions, subscriptions
+from storage import definitions, preferences, subscriptions
 from storage.channels import put_channel, put_settings
 from storage.db import Database
 from storage.environments import put_account, put_environment, put_variable
@@ -106,6 +108,21 @@ class SimulatedStore:
     def _store(self, reference: Any) -> None:
         with self.db.transaction() as tx:
             identify(tx, self.env, [reference.identity], self.clock.now())
+
+    def default_preferences(self, content: dict[str, Any]) -> None:
+        """Set the environment's default preference set."""
+        with self.db.transaction() as tx:
+            preferences.set_environment_defaults(tx, self.env, content)
+
+    def set_preferences(self, recipient: Any, set_id: str, json: dict[str, Any]) -> None:
+        """Write a preference set of a recipient, as its endpoint does."""
+        ref = read(parse_reference, recipient, "recipient").ref
+        problems: list[Problem] = []
+        change = read_set(json, "preferences", problems)
+        if problems:
+            raise InvalidInput(problems=problems)
+        with self.db.transaction() as tx:
+            set_preferences(tx, self.env, ref, set_id, change, self.clock.now())
 
     def subscribe(self, object_: dict[str, Any], *recipients: Any, **properties: Any) -> None:
         """Let recipients follow an object."""

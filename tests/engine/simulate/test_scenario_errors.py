@@ -89,6 +89,18 @@ WRONG = [
         entry(http={"match": {}, "responses": [{"json": {}}]}),
         "script[0].http.responses[0]: expected a status",
     ),
+    (
+        {"environment": {"preferences": {"channel_types": {"fax": True}}}},
+        "environment.preferences.channel_types.fax: expected one of email",
+    ),
+    (
+        {"users": [{"id": "u1", "preferences": {"default": {"workflows": {"note": 1}}}}]},
+        "users[0]: expected true, false or an object (recipient.preferences.default.workflows.note)",
+    ),
+    (
+        entry(set_preferences={"recipient": "u1", "preferences": {"channels": {"email": "no"}}}),
+        "script[0].set_preferences.preferences.channels.email: expected true, false",
+    ),
     (entry(delete_user={}), "script[0].delete_user: expected a text, got {}"),
 ]
 
@@ -106,15 +118,8 @@ def test_a_wrong_scenario_says_where(change, message):
         ({"schedules": [{"id": "s1"}]}, "schedules"),
         ({"retention": True}, "retention"),
         ({"partials": {"p": {}, "q": "x"}}, "partials"),
-        ({"environment": {"preferences": {"channel_types": {"sms": True}}}},
-         "environment.preferences"),
-        ({"users": [{"id": "u1", "preferences": {"default": {"workflows": {"note": True}}}}]},
-         "users[0].preferences"),
-        ({"tenants": [{"id": "t", "settings": {"preference_set": {"workflows": {"x": True}}}}]},
-         "tenants[0].settings.preference_set"),
         ({"expect": {"state": {"feeds": {"u1": {"total": 1}}}}}, "expect.state.feeds"),
         (entry(broadcast={}), "script[0].broadcast"),
-        (entry(set_preferences={}), "script[0].set_preferences"),
     ],
 )  # fmt: skip
 def test_what_the_engine_does_not_have_is_refused_by_name(change, path):
