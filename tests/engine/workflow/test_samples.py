@@ -39,6 +39,12 @@ KINDS = {
     "delay",
     "throttle",
     "http_fetch",
+    "random_cohort",
+    "trigger_workflow",
+    "update_data",
+    "update_object",
+    "update_tenant",
+    "update_user",
     *(f"channel:{type_}" for type_ in CHANNELS.values()),
 }
 KEYS = sorted(PROJECT.workflows)
