@@ -183,6 +183,28 @@ def _trigger(s: Mapping[str, Any]) -> str:
     return f"Starts {s.get('workflow_key') or 'another workflow'}"
 
 
+def _update_data(s: Mapping[str, Any]) -> str:
+    return f"Sets {_names(s.get('data'))} in the data"
+
+
+def _update(whose: str) -> Callable[[Mapping[str, Any]], str]:
+    """Write the summary of a step that updates a recipient; `whose` is the run's own one."""
+
+    def write(s: Mapping[str, Any]) -> str:
+        gid = str(s.get("recipient_gid") or "")
+        named = gid and s.get("recipient_mode", "reference") == "reference"
+        target = shortened(gid.removeprefix("gid://Object/"), 60) if named else whose
+        return f"Sets {_names(s.get('update_properties'))} of {target}"
+
+    return write
+
+
+def _names(template: Any) -> str:
+    """Name the keys of an object; those of a template are not known."""
+    listed = ", ".join(template) if isinstance(template, Mapping) else ""
+    return shortened(listed, 60) or "values"
+
+
 _SUMMARIES: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "delay": _delay,
     "batch": _batch,
@@ -191,6 +213,10 @@ _SUMMARIES: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "random_cohort": _cohort,
     "http_fetch": _fetch,
     "trigger_workflow": _trigger,
+    "update_data": _update_data,
+    "update_user": _update("the recipient"),
+    "update_object": _update("an object"),
+    "update_tenant": _update("the tenant"),
 }
 
 

@@ -310,6 +310,10 @@ REASONS: Final[Mapping[str, tuple[str, str]]] = {
         "run_completed",
         "The workflow runs once for each recipient, and it already had.",
     ),
+    "preference_opt_out": (
+        "step_skipped",
+        "Preferences switch it off; `decided_by` says whose, and which entry of them.",
+    ),
     "target_workflow_unavailable": (
         "step_skipped",
         "The workflow that the step starts does not exist here, is archived or is not active.",
