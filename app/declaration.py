@@ -25,6 +25,17 @@ RESERVED_KEYS = frozenset(
 )
 
 
+# What a fault says to somebody who knows TOML and not the library that checks.
+_WORDS = {
+    "extra_forbidden": "there is no such field; docs/reference/bootstrap.md lists all",
+    "missing": "this field is missing",
+    "tuple_type": "expected an array: [[name]] for tables, [...] for values",
+    "model_type": "expected a table",
+    "dict_type": "expected a table",
+    "string_type": "expected a string",
+}
+
+
 class BootstrapError(TocsinError):
     """The bootstrap file cannot be applied."""
 
@@ -157,7 +168,7 @@ def read_declaration(path: Path) -> Declaration:
         return Declaration.model_validate(content)
     except ValidationError as error:
         faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+            f"{'.'.join(map(str, fault['loc']))}: {_WORDS.get(fault['type'], fault['msg'])}"
             for fault in error.errors(include_input=False, include_url=False)
         )
         raise BootstrapError(f"The bootstrap file {path} has faults: {faults}.") from None

@@ -201,7 +201,9 @@ def test_a_changed_password_is_taken_over(database: Database, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[acount]\n", "acount: Extra inputs"),
+        ("[acount]\n", "acount: there is no such field; docs/reference/bootstrap.md lists all"),
+        ('users = "ann"\n', "users: expected an array"),
+        ('[[channels]]\ntype = "email"\n', "channels.0.key: this field is missing"),
         ("x = \n", "not valid TOML"),
         ('[account]\ntimezone = "Mars/Base"\n', "Mars/Base"),
         ('[[users]]\nemail = "a@b"\n', "either password or password_hash"),
