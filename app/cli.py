@@ -97,7 +97,8 @@ def _report(error: BaseException) -> int:
     sentence = getattr(error, "format_message", error.__str__)().rstrip(".")
     if not sentence:  # `tocsin` alone: the help was shown already
         return MISUSED
-    typer.echo(f"{sentence}. See `{path} --help`.", err=True)
+    end = "" if sentence.endswith("?") else "."
+    typer.echo(f"{sentence}{end} See `{path} --help`.", err=True)
     return MISUSED if isinstance(error, _Misuse) else FAILED
 
 

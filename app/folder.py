@@ -98,7 +98,13 @@ def fresh_folder(folder: DataFolder) -> Iterator[Callable[[], None]]:
     Only a folder that was missing or empty is emptied: it can hold nothing of worth yet.
     """
     missing = [path for path in (folder.path, *folder.path.parents) if not path.exists()]
-    was_empty = bool(missing) or not any(folder.path.iterdir())
+    try:
+        was_empty = bool(missing) or not any(folder.path.iterdir())
+    except OSError as error:
+        raise StorageError(
+            f"The data folder {folder.path} cannot be read: {error.strerror}. "
+            "Name another one with --data or TOCSIN_DATA."
+        ) from None
     is_kept = False
 
     def keep() -> None:

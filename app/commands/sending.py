@@ -35,6 +35,7 @@ _CATCH_ALL: Final = "catch_all"
 _FEED: Final = "in_app_feed"
 _MOST_PAGES: Final = 10
 _TAG: Final = re.compile(r"<[^>]*>")
+_BREAK: Final = re.compile(r"(?i)<(?:br|/?(?:p|div|h\d|li|td|tr|ul|ol|blockquote))\b[^>]*>")
 
 # `trigger` has --data for the payload, as the API calls it; the folder then is --folder.
 _FOLDER_HELP: Final = "Data folder; else TOCSIN_DATA, else ./data"
@@ -209,7 +210,7 @@ def _headline(content: dict[str, Any]) -> str:
 
 def _plain(markup: Any) -> str:
     """Give the text of a block, which is HTML in feeds."""
-    return " ".join(unescape(_TAG.sub(" ", str(markup or ""))).split())
+    return " ".join(unescape(_TAG.sub("", _BREAK.sub(" ", str(markup or "")))).split())
 
 
 def runs(

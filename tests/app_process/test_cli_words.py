@@ -95,6 +95,7 @@ def test_a_refusal_ends_with_one_full_stop() -> None:
             {"blocks": [{"name": "body", "rendered": "<p>Hi <b>Ann</b> &amp; Ben</p>"}]},
             "Hi Ann & Ben",
         ),
+        ({"blocks": [{"rendered": "<p><b>Apollo</b>: out</p><p>now</p>"}]}, "Apollo: out now"),
         ({"template": {"blocks": [{"content": "*Hi*"}], "summary": None}}, "*Hi*"),
         ({"template": {"blocks": [], "summary": "Short"}}, "Short"),
         ({"blocks": [], "template": None}, ""),
@@ -103,6 +104,23 @@ def test_a_refusal_ends_with_one_full_stop() -> None:
 )
 def test_the_inbox_shows_a_message_by_its_line(content: dict[str, Any], line: str) -> None:
     assert _headline(content) == line
+
+
+def test_a_mistyped_command_is_answered_with_one_question(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["tigger"]) == 2
+    assert "Did you mean 'trigger'? See `tocsin --help`." in capsys.readouterr().err
+
+
+def test_a_file_as_data_folder_is_refused_with_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    assert run(["serve", "--data", str(file), "--port", "0"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"The data folder {file} cannot be read: Not a directory. Name another")
 
 
 @pytest.mark.parametrize("email", ["ann", "@example.com", "ann@", "a b@example.com"])
