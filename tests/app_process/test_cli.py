@@ -25,7 +25,7 @@ def test_the_help_of_each_command_shows_an_example(
     assert re.search(rf"Example: .*tocsin {command}", capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("command", ["simulate", "render", "why"])
+@pytest.mark.parametrize("command", ["render", "why"])
 def test_what_does_not_exist_yet_is_no_command(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
