@@ -252,7 +252,8 @@ def _unknown_kind(step: JsonObject) -> Problem:
     if not step.get("type"):
         message = "Say what this step does: its type is missing."
     else:
-        close = get_close_matches(kind, STEPS, n=1)
+        # `channel` is written in files and is no kind: the channel type makes it one.
+        close = get_close_matches(kind, ["channel", *STEPS], n=1)
         hint = f"Did you mean {close[0]}?" if close else f"Known are {', '.join(sorted(STEPS))}."
         message = f"There is no step type {kind!r}. {hint}"
     path = "channel_type" if step.get("type") == "channel" else "type"

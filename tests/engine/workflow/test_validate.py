@@ -100,6 +100,13 @@ def test_a_sound_workflow_has_no_problems() -> None:
             "Did you mean delay?",
         ),
         (
+            lambda d: mail(d).update(type="chanel"),
+            "step.unknown_type",
+            "mail",
+            "type",
+            "Did you mean channel?",
+        ),
+        (
             lambda d: mail(d).update(channel_type="fax"),
             "step.unknown_type",
             "mail",
