@@ -103,7 +103,7 @@ def _check_params(params: dict[str, str]) -> None:
 
 def _without_route(match: Match, method: str) -> Response:
     if not match.methods:
-        raise NotFound("There is no such path; the API document lists those there are")
+        raise NotFound("There is no such path here; docs/reference/api.md lists those there are")
     if method == "OPTIONS":
         return cors.preflight(match.methods, is_public=match.is_public)
     raise MethodNotAllowed(method, match.methods)
