@@ -131,6 +131,16 @@ def expect_ground(desk: Desk, wanted: str) -> None:
     )
 
 
+def test_on_a_phone_the_arrow_of_a_choice_lies_in_its_box(open_desk: Callable[..., Desk]) -> None:
+    page = open_desk(390, 844).open("/development/messages")
+    box = page.locator(".reader-search .choice select").bounding_box()
+    arrow = page.locator(".reader-search .choice .icon").bounding_box()
+    assert box is not None
+    assert arrow is not None
+    assert arrow["x"] > box["x"]
+    assert arrow["x"] + arrow["width"] < box["x"] + box["width"]
+
+
 def test_the_theme_follows_the_system_until_one_is_chosen(open_desk: Callable[..., Desk]) -> None:
     desk = open_desk(color_scheme="dark")
     desk.open("/development/overview")
