@@ -253,7 +253,9 @@ EVENTS: Final[dict[str, str]] = {
     "trigger_conditions_evaluated": "The workflow's own conditions were checked; with each value.",
     "trigger_frequency_reached": "The workflow runs once for a recipient, and it already had.",
     "step_started": "A step was entered.",
-    "conditions_evaluated": "Conditions of a step or its channel were checked; with each value.",
+    "conditions_evaluated": (
+        "Conditions of a step, its channel or a preference were checked; with each value."
+    ),
     "step_completed": "A step is done.",
     "step_skipped": "A step was passed over; with the reason.",
     "step_paused": "A delay began; with the instant until which it lasts.",

@@ -36,6 +36,8 @@ OTHER = {"conditions": []}
         ({"channel_types": {"sms": True}},
          {"channel_types": {"email": False, "__strategy__": "merge"}},
          {"channel_types": {"sms": True, "email": False, "__strategy__": "merge"}}),
+        ({"workflows": {"a": True}}, {"workflows": {"b": False, "__strategy__": "replace"}},
+         {"workflows": {"a": True, "b": False, "__strategy__": "replace"}}),
     ],
 )  # fmt: skip
 def test_a_lower_set_fills_gaps_or_replaces_where_it_says_so(
