@@ -12,6 +12,7 @@ import contextlib
 import ctypes
 import importlib
 import os
+import select
 import signal
 import socket
 import sys
@@ -154,9 +155,16 @@ def run_loop(
 
 
 def _say(handle: int, kind: bytes, rest: bytes = b"") -> None:
-    """Tell the supervisor; a beat that it has no room for is dropped."""
-    with contextlib.suppress(BlockingIOError, BrokenPipeError):
-        os.write(handle, kind + rest + b"\n")
+    """Tell the supervisor all of it; only a beat that it has no room for is dropped."""
+    word = kind + rest + b"\n"
+    with contextlib.suppress(BrokenPipeError):
+        while word:
+            try:
+                word = word[os.write(handle, word) :]
+            except BlockingIOError:  # what a start found out may be more than a pipe holds
+                if kind == BEAT:
+                    return
+                select.select([], [handle], [])
 
 
 def _prepare(
