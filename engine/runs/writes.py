@@ -11,6 +11,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Final
 
+from engine.conditions.values import shortened
 from engine.errors import InvalidInput, RequestError
 from engine.recipients.identify import identify
 from engine.recipients.references import (
@@ -76,7 +77,7 @@ def _update(tx: Tx, environment: str, wanted: Update, now: datetime) -> JsonObje
 
 
 def _shown(tx: Tx, environment: str, identity: Identity) -> JsonObject:
-    """Give what an update touches, as it is stored; nothing else of the recipient."""
+    """Give what an update touches, as it is stored, in the length of a log."""
     ref = identity.ref
     stored = recipients.get_many(tx, environment, [ref]).get(ref)
     properties = {} if stored is None else stored.properties
@@ -85,7 +86,8 @@ def _shown(tx: Tx, environment: str, identity: Identity) -> JsonObject:
     if identity.preferences:
         sets = preferences.get_many(tx, environment, [ref]).get(ref, {})
         shown["preferences"] = {id_: sets[id_] for id_ in identity.preferences if id_ in sets}
-    return shown
+    short: JsonObject = shortened(shown)
+    return short
 
 
 # ---------------------------------------------------------------- workflows

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import orjson
 
+from engine.conditions.values import shortened
 from engine.errors import Problem
 from engine.workflow.kinds import (
     Fail,
@@ -93,7 +94,7 @@ class RandomCohort(Step):
         shares = zip(self.names, self.percentages, strict=True)
         detail = {
             "cohort": self.names[arm],
-            "key": key,
+            "key": shortened(key),
             "place": place,
             "distribution": [{"cohort": name, "percentage": share} for name, share in shares],
         }

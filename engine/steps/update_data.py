@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import field_validator
 
+from engine.conditions.values import shortened
 from engine.steps.json_templates import checked_template, object_of
 from engine.workflow.kinds import (
     Continue,
@@ -42,4 +43,4 @@ class UpdateData(Step):
             data = object_of(self.settings.data, ctx.rendered["data"], "data")
         except ValueError as error:
             return Fail(message=str(error))
-        return Continue(data=data, detail={"data": data})
+        return Continue(data=data, detail={"data": shortened(data)})

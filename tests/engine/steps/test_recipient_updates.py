@@ -95,6 +95,14 @@ def test_preferences_are_merged_and_shown_before_and_after(world: World) -> None
     assert detail["after"]["preferences"]["default"] == {"channel_types": {"sms": False}}
 
 
+def test_long_values_are_stored_whole_and_logged_in_short(world: World) -> None:
+    _, events = played(
+        world, update("user", {"text": "{{ data.text }}"}), data={"text": "x" * 5000}
+    )
+    assert len((stored(world, USERS, "u1") or {})["text"]) == 5000
+    assert len(events["step_completed"]["data"]["after"]["text"]) == 1025
+
+
 def test_an_object_is_no_user_to_update(world: World) -> None:
     run, events = played(world, update("user", {"a": 1}), PROJECT)
     entry = events["step_skipped"]

@@ -88,6 +88,16 @@ def test_the_timeline_shows_what_was_set_without_secrets(tmp_path: Path) -> None
     assert "hush" not in str(entries)
 
 
+def test_long_values_are_kept_whole_and_logged_in_short(tmp_path: Path) -> None:
+    assert after(tmp_path, {"copy": "{{ data.t }}"}, data={"t": "x" * 5000})["copy"] == "x" * 5000
+    world = World(tmp_path)
+    world.workflow("w", [update({"copy": "{{ data.t }}"})])
+    world.trigger("w", "u1", data={"t": "x" * 5000})
+    entries = {e["event"]: e["data"] for e in world.timeline(world.runs()[0])}
+    world.close()
+    assert len(entries["step_completed"]["data"]["copy"]) == 1025
+
+
 @pytest.mark.parametrize("data", [None, 5, [1], "nonsense", "[1]"])
 def test_data_that_can_never_be_an_object_is_refused_when_it_is_saved(data: Any) -> None:
     (problem,) = workflow_problems("w", {"name": "W", "steps": [update(data)]})
