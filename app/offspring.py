@@ -79,7 +79,8 @@ async def start_child(
     os.set_blocking(words_read, False)
     # A supervisor that is stopped must not stop its children: what it cannot take is dropped.
     os.set_blocking(words_write, False)
-    command = [sys.executable, "-m", "app.child", role, "--parent", str(os.getpid())]
+    # -P: what lies in the folder of whoever starts it, such as their own `app`, is not ours.
+    command = [sys.executable, "-P", "-m", "app.child", role, "--parent", str(os.getpid())]
     command += ["--lifeline", str(lifeline_read), "--words", str(words_write), *arguments]
     path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
     try:
