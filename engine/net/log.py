@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -27,6 +28,13 @@ _SENSITIVE: Final = re.compile(
     r"|signing[-_]?key|^(key|sig|auth)$",
     re.IGNORECASE,
 )
+
+_LOGIN: Final = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/?#]*@", re.IGNORECASE)
+
+
+def without_login(url: str) -> str:
+    """Give an address without the user and password that it may hold."""
+    return _LOGIN.sub(r"\1", url)
 
 
 class Masker:
@@ -138,13 +146,15 @@ def _leaves(value: Any) -> Iterable[str]:
 
 
 def _spellings(secret: str) -> set[str]:
-    """Give the ways in which a text may be written: plain, in JSON, in a URL, in base64."""
+    """Give the ways in which a text may be written: plain, in JSON, HTML, a URL, base64."""
     if len(secret) < SHORTEST_SECRET:
         return set()
     raw = secret.encode("utf-8", "replace")
     quoted = {quote(raw, safe=""), quote_plus(raw), quote(raw)}
     in_json = orjson.dumps(raw.decode("utf-8", "replace")).decode()[1:-1]
-    return {secret, in_json, base64.b64encode(raw).decode(), *quoted}
+    plain = html.escape(secret)
+    in_html = {plain, plain.replace("&quot;", "&#34;").replace("&#x27;", "&#39;")}
+    return {secret, in_json, base64.b64encode(raw).decode(), *quoted, *in_html}
 
 
 def _http_request(request: HttpRequest, masker: Masker) -> JsonObject:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import structlog
 
 from engine.net.exchange import HttpAnswer, HttpRequest, NetFailure
-from engine.net.log import Masker
+from engine.net.log import Masker, without_login
 from engine.net.signing import FETCH_SIGNATURE, signed
 from engine.runs.effects import Effects
 from engine.worker.services import ExecutorServices
@@ -127,7 +127,7 @@ def _recorded(wanted: JsonObject, answer: HttpAnswer | NetFailure, masker: Maske
 
     `request` and `response` are for the timeline: without secrets (engine E-83).
     """
-    address, _, query = str(wanted["url"]).partition("?")
+    address, _, query = without_login(str(wanted["url"])).partition("?")
     headers = tuple((str(k), str(v)) for k, v in wanted.get("headers") or ())
     body = wanted.get("body")
     request = {

@@ -145,3 +145,9 @@ def test_json_is_masked_in_names_numbers_and_cut_texts() -> None:
         "x": "whole…",
         "y": f"see {MASK}",
     }
+
+
+def test_a_secret_is_masked_as_html_shows_it_too() -> None:
+    masker = Masker(["O'Neil&Co<9>\""])
+    for shown in ("O&#39;Neil&amp;Co&lt;9&gt;&#34;", "O&#x27;Neil&amp;Co&lt;9&gt;&quot;"):
+        assert masker.text(f"<p>{shown}</p>") == f"<p>{MASK}</p>"

@@ -68,6 +68,16 @@ def test_no_secret_variable_is_left_in_the_timeline_of_a_fetch(world):
     assert SECRET not in orjson.dumps(timeline).decode()
 
 
+def test_the_login_in_an_address_is_not_shown_in_the_timeline(world):
+    world.transport.answer({}, [{"status": 200, "json": {}}])
+    world.workflow("ask", [fetch("https://joe:hunter-2@hooks.test/a?x=1")])
+    world.trigger("ask", "ann")
+    timeline = world.timeline(world.runs()[0])
+    (shown,) = [e["data"]["request"]["url"] for e in timeline if "request" in e["data"]]
+    assert shown == "https://hooks.test/a?x=1"
+    assert b"hunter-2" not in orjson.dumps(timeline)
+
+
 def test_no_more_calls_are_claimed_than_may_be_in_flight(world, monkeypatch):
     monkeypatch.setattr(caller, "_IN_FLIGHT", 3)
     world.transport.answer({}, [{"outcome": "timeout"}])
