@@ -107,9 +107,14 @@ class Page(NamedTuple):
     is_settled: bool
 
 
-def find_over(sql: Sql, kind: Kind, limit: datetime, after: Key | None, rows: int) -> Page:
-    """Look at the next `rows` rows of a walk; it ends at the first that is too young."""
-    at, width = to_micros(limit), len(kind.key)
+def find_over(
+    sql: Sql, kind: Kind, limit: datetime, after: Key | None, rows: int, *, now: datetime
+) -> Page:
+    """Look at the next `rows` rows of a walk; it ends at the first that is too young.
+
+    One from the future ends nothing: a clock that was wrong for a moment has written it.
+    """
+    at, latest, width = to_micros(limit), to_micros(now), len(kind.key)
     keys = ", ".join(kind.key)
     places = ", ".join(f"?{n + 3}" for n in range(width))
     where = "" if after is None else f" WHERE ({keys}) > ({places})"
@@ -123,7 +128,7 @@ def find_over(sql: Sql, kind: Kind, limit: datetime, after: Key | None, rows: in
     is_settled = True
     for row in found:
         key, (inserted, is_over, stays) = row[:width], row[width:]
-        if kind.inserted is not None and inserted >= at:
+        if kind.inserted is not None and at <= inserted <= latest:
             return Page(over, None, settled, is_settled)
         if is_over:
             over.append(key)

@@ -100,7 +100,9 @@ class Retention:
         return count
 
     def _find(self, kind: Kind, limit: datetime, after: Key | None) -> Page:
-        return retention.find_over(self._services.database.read(), kind, limit, after, _PAGE)
+        services = self._services
+        now = services.clock.now()
+        return retention.find_over(services.database.read(), kind, limit, after, _PAGE, now=now)
 
     async def _delete(self, kind: Kind, limit: datetime, keys: list[Key]) -> int:
         pace, start, count = self._paces.setdefault(kind.table, Pace()), 0, 0

@@ -69,6 +69,19 @@ def test_the_age_of_a_run_counts_from_its_end(world):
 
 
 @pytest.mark.req("R-23")
+def test_what_a_wrong_clock_dated_years_ahead_keeps_nothing_behind_it(world):
+    world.workflow("note", [email()])
+    world.trigger("note", "ann")
+    with world.db.transaction() as tx:
+        for table in ("triggers", "runs", "messages"):
+            tx.run(f"UPDATE {table} SET inserted_at = inserted_at + 315360000000000")
+    world.trigger("note", "bob")
+    world.clock.advance(MONTH)
+    deleted = purge(world)
+    assert [deleted[table] for table in ("triggers", "runs", "messages")] == [1, 2, 1]
+
+
+@pytest.mark.req("R-23")
 def test_a_trigger_that_is_still_to_be_expanded_stays(world):
     world.workflow("note", [feed()])
     world.accept("note", "ann")
