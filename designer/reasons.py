@@ -144,9 +144,12 @@ def reason_sentence(reason: str, data: Mapping[str, Any]) -> str:
 
 
 def _clauses(data: Mapping[str, Any]) -> list[tuple[bool | None, str]]:
-    given = data.get("clauses")
+    # A branch tries its arms in order: each has clauses of its own.
+    tried = data.get("evaluated")
+    parts = [data, *tried] if isinstance(tried, list) else [data]
+    given = [clause for part in parts for clause in part.get("clauses") or ()]
     found: list[tuple[bool | None, str]] = []
-    for clause in given if isinstance(given, list) else []:
+    for clause in given:
         text = condition(clause)
         result = clause.get("result")
         if result is None:

@@ -96,3 +96,18 @@ def test_an_entry_without_instant_or_step_does_not_break_the_page() -> None:
     entry = tell({"event": "run_started"}, {}, "Etc/UTC")
 
     assert (entry.title, entry.at, entry.step_ref) == ("The run started", None, None)
+
+
+def test_a_branch_says_why_it_took_its_way() -> None:
+    clause = {"variable": "data.severity", "operator": "equal_to", "actual": "major"}
+    entry = told(
+        "branch_taken",
+        branch="Major",
+        evaluated=[
+            {"branch": name, "clauses": [{**clause, "argument": name.lower(), "result": result}]}
+            for name, result in (("Critical", False), ("Major", True))
+        ],
+    )
+
+    assert [result for result, _ in entry.clauses] == [False, True]
+    assert entry.clauses[1][1] == "the data's severity is “major”: it is “major”"
