@@ -6,10 +6,11 @@ are counted apart, so that the hot table of triggers has no column for it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
+from storage.records import RecipientRef
 from storage.sql import Sql, to_micros
 from storage.tx import Tx
 
@@ -63,6 +64,30 @@ def unpark_runs(
         [(_SUSPECT, at + n, at, row[0]) for n, row in enumerate(ids)],
     )
     return [row[0] for row in ids]
+
+
+def cancel_parked(
+    tx: Tx,
+    environment: str,
+    workflow: str,
+    key: str,
+    recipients: Collection[RecipientRef] | None,
+    now: datetime,
+) -> list[str]:
+    """Cancel parked runs of a cancellation key, so that no retry brings them back."""
+    rows = tx.rows(
+        "SELECT runs.id, collection, recipient FROM runs INDEXED BY runs_parked"
+        " JOIN triggers ON triggers.id = runs.trigger_id WHERE strikes < 0"
+        " AND runs.environment = ? AND runs.workflow = ? AND cancellation_key = ?",
+        (environment, workflow, key),
+    )
+    ids = [row[0] for row in rows if recipients is None or RecipientRef(*row[1:]) in recipients]
+    tx.many(
+        "UPDATE runs SET status = 'cancelled', strikes = 0, row_version = row_version + 1,"
+        " updated_at = ? WHERE id = ?",
+        [(to_micros(now), id_) for id_ in ids],
+    )
+    return ids
 
 
 # ------------------------------------------------------------------ expansions

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from engine.timing.instants import format_instant
+from storage.parked import cancel_parked
 from storage.records import JsonObject, RecipientRef, Run, RunPhase, RunStatus
 from storage.runs import RunChange
 from storage.tx import Tx
@@ -31,7 +32,10 @@ def cancel(
     ids = [run.id for run in ended]
     tx.drop_timers(ids)
     tx.drop_calls(ids)
-    logged = [(environment, run.id, [by_key("run_cancelled", key, now)]) for run in ended]
+    # A parked run has ended, but a person could still ask for it to go on.
+    parked = cancel_parked(tx, environment, workflow, key, recipients, now)
+    stopped = [*ids, *parked]
+    logged = [(environment, id_, [by_key("run_cancelled", key, now)]) for id_ in stopped]
     in_batches = [r.id for r in runs if r.phase in (RunPhase.DONE, RunPhase.WINDOW)]
     removed = tx.cancel_activities(in_batches, now)
     logged += [(environment, run, [by_key("activity_cancelled", key, now)]) for run, _ in removed]
@@ -40,7 +44,7 @@ def cancel(
     expanding = tx.pending_of_key(environment, workflow, key)
     for trigger_id, pending in expanding:
         tx.save_pending(trigger_id, _without(pending, recipients))
-    return len(ended) + len(removed) + len(expanding)
+    return len(stopped) + len(removed) + len(expanding)
 
 
 def _without(pending: JsonObject, recipients: Sequence[RecipientRef] | None) -> JsonObject:

@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 
 from engine.runs.retry import retry_all, retry_run
+from engine.trigger.cancel import cancel
 from storage.channels import put_settings
 from storage.parked import count_parked, is_parked
-from storage.records import RunPhase, RunStatus
+from storage.records import USERS, RecipientRef, RunPhase, RunStatus
 from tests.engine.wire import delay, email, feed
 
 pytestmark = pytest.mark.req("R-29")
@@ -112,3 +113,25 @@ def test_an_expansion_that_rests_is_tried_again_when_asked(world):
     assert [m.recipient.id for m in world.messages()] == ["ann"]
     assert count_parked(world.sql(), world.env) == 0
     assert world.sql().value("SELECT count(*) FROM counters") == 0
+
+
+@pytest.mark.parametrize(
+    ("recipients", "is_meant"), [(None, True), (["ann"], True), (["bob"], False)]
+)
+def test_a_parked_run_that_was_cancelled_does_not_come_back(world, recipients, is_meant):
+    world.channel("broken", "in_app_feed", id="broken", conditions={"any": "thing"})
+    world.workflow("poison", [feed(channel_key="broken"), email()])
+    world.trigger("poison", "ann", cancellation_key="order-1")
+    refs = None if recipients is None else [RecipientRef(USERS, name) for name in recipients]
+    with world.db.transaction() as tx:
+        count = cancel(tx, world.env, "poison", "order-1", refs, world.clock.now())
+    set_channel(world, "broken")
+    with world.db.transaction() as tx:
+        retry_all(tx, world.env, world.clock.now(), by="olga@x.org")
+    world.work()
+    (run,) = world.runs()
+    assert count == int(is_meant)
+    assert (run.status is RunStatus.CANCELLED, len(world.messages())) == (
+        (True, 0) if is_meant else (False, 2)
+    )
+    assert ("run_cancelled" in world.happened(run)) == is_meant
