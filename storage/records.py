@@ -156,7 +156,7 @@ class Guard(NamedTuple):
     request_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: that doubles what making one costs
 class Trigger:
     """An accepted trigger: one body for all its recipients.
 

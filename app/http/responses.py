@@ -11,7 +11,7 @@ Headers = tuple[tuple[bytes, bytes], ...]
 JSON: Final = b"application/json"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that doubles what making one costs
 class Response:
     """A whole answer; the dispatcher adds the headers that every answer has."""
 

@@ -39,7 +39,7 @@ class Identity:
     tenant_preferences: PreferenceChange | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: that doubles what making one costs
 class Reference:
     """A named recipient; `identity` is given where the form was an inline one."""
 

@@ -44,7 +44,7 @@ NORMAL_PRIORITY: Final = 5
 _Listed = list[tuple[RecipientRef, JsonObject | None]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: that doubles what making one costs
 class TriggerCommand:
     """A checked trigger request; `body` is its parsed JSON, for comparing repeats.
 
@@ -72,7 +72,7 @@ class TriggerCommand:
         return (*self.recipients, self.actor, self.tenant)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: that doubles what making one costs
 class Accepted:
     """The answer; `replayed_from` is the first request's id when nothing ran anew."""
 
