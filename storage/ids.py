@@ -92,22 +92,26 @@ def encode_ksuid(now: datetime, tail: bytes) -> str:
     number = int.from_bytes(
         (seconds - _KSUID_EPOCH).to_bytes(4, "big") + fraction.to_bytes(3, "big") + tail[:13], "big"
     )
-    # Three digits at a time, from three machine-word sized parts: four times
-    # as fast as 27 divisions of a 160-bit number, on the hottest path there is.
+    # Two digits at a time, from three machine-word sized parts: several times as
+    # fast as 27 divisions of a 160-bit number, on the hottest path there is.
     high, low = divmod(number, _NINE * _NINE)
     middle, low = divmod(low, _NINE)
     return _nine(high) + _nine(middle) + _nine(low)
 
 
 _NINE: Final = 62**9
-_THREE: Final = 62**3
-_TRIPLES: Final = tuple(a + b + c for a in _ALPHABET for b in _ALPHABET for c in _ALPHABET)
+_FOUR: Final = 62**4
+_TWO: Final = 62**2
+# Pairs, not triples: those would be a fifth faster, and 15 MB of every process.
+_PAIRS: Final = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
 
 
 def _nine(number: int) -> str:
-    high, low = divmod(number, _THREE)
-    high, middle = divmod(high, _THREE)
-    return _TRIPLES[high] + _TRIPLES[middle] + _TRIPLES[low]
+    rest, low = divmod(number, _FOUR)
+    first, high = divmod(rest, _FOUR)
+    a, b = divmod(high, _TWO)
+    c, d = divmod(low, _TWO)
+    return _ALPHABET[first] + _PAIRS[a] + _PAIRS[b] + _PAIRS[c] + _PAIRS[d]
 
 
 def derived_ksuid(now: datetime, *parts: str) -> str:

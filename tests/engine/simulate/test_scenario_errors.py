@@ -95,7 +95,8 @@ WRONG = [
     ),
     (
         {"users": [{"id": "u1", "preferences": {"default": {"workflows": {"note": 1}}}}]},
-        "users[0]: expected true, false or an object (recipient.preferences.default.workflows.note)",
+        "users[0]: expected true, false or an object"
+        " (recipient.preferences.default.workflows.note)",
     ),
     (
         entry(set_preferences={"recipient": "u1", "preferences": {"channels": {"email": "no"}}}),
