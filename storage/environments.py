@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from storage.records import JsonObject
-from storage.sql import Sql, dumps, from_micros, loads, maybe_instant, to_micros
+from storage.sql import Sql, from_micros, loads, maybe_instant, to_micros
 from storage.tx import Tx
 
 Seal = Callable[[Any, str], bytes]
@@ -149,13 +149,6 @@ def put_environment(
         " coalesce(?4, 0), ?5) ON CONFLICT (key) DO UPDATE SET name = coalesce(?2, name),"
         " enhanced_security = coalesce(?4, enhanced_security)",
         (key, name, key.replace("_", " ").replace("-", " ").title(), is_enhanced, to_micros(now)),
-    )
-
-
-def set_default_preferences(tx: Tx, key: str, preferences: JsonObject) -> None:
-    """Replace the environment's default preference set."""
-    tx.run(
-        "UPDATE environments SET default_preferences = ? WHERE key = ?", (dumps(preferences), key)
     )
 
 
